@@ -1,0 +1,1 @@
+"""Channels: how messages travel, from matching and framing down to sockets and memory."""
