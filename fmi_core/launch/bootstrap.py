@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from threading import Thread, get_ident
+from threading import get_ident
 from types import FrameType, ModuleType, TracebackType
 from typing import NoReturn
 
 from fmi_core.errors import FmiError
-from fmi_core.launch import program
+from fmi_core.launch import lifeline, program
 
-__all__ = ["main", "send", "tell_others", "watch_lifeline"]
+__all__ = ["main", "send", "tell_others"]
 
 OWN_FILES = (__file__, program.__file__)
 """Files whose frames a user is not shown."""
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     """
     report_fd, rank, kind, name, *arguments = argv
     os.set_inheritable(int(report_fd), False)
-    watch_lifeline()
+    lifeline.watch()
     for stream in (sys.stdout, sys.stderr):
         # A pipe is buffered in blocks by default, and its reader would see lines much too late.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # Python's own, not yet replaced
@@ -62,21 +62,6 @@ def tell_others(sentence: str) -> None:
     if runtime is not None:
         with suppress(FmiError):  # the way to the others may be what failed
             runtime.fail(sentence)
-
-
-def watch_lifeline() -> None:
-    """Where the kernel does not do it: end this process's group when the launcher is gone."""
-    lifeline = os.environ.pop("FMI_LIFELINE", None)
-    if lifeline is None:
-        return
-    os.set_inheritable(int(lifeline), False)
-    Thread(target=_watch, args=(int(lifeline),), name="fmi-lifeline", daemon=True).start()
-
-
-def _watch(lifeline: int) -> NoReturn:
-    os.read(lifeline, 1)
-    os.killpg(0, signal.SIGKILL)
-    os._exit(128 + signal.SIGKILL)  # for the type: the signal came first
 
 
 class _Reporter:

@@ -22,7 +22,7 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
 
 from fmi_core.channels.memory import MemoryHub
-from fmi_core.launch import bootstrap, program
+from fmi_core.launch import bootstrap, lifeline, program
 from fmi_core.launch.failures import Ending, Failure, from_exception, from_status
 from fmi_core.launch.report import PREFIX
 from fmi_core.runtime import in_process
@@ -147,7 +147,7 @@ def main(argv: list[str]) -> None:
         argv: the arguments in this module's docstring.
     """
     plan, kind, name, *arguments = argv
-    bootstrap.watch_lifeline()
+    lifeline.watch()
     slots = [_open_slot(rank, *fds) for rank, fds in enumerate(json.loads(plan))]
     signal.signal(signal.SIGTERM, partial(_terminate, slots))
     for stream in ("stdin", "stdout", "stderr"):
