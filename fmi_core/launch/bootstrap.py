@@ -13,12 +13,12 @@ import sys
 from contextlib import suppress
 from threading import get_ident
 from types import FrameType, ModuleType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fmi_core.errors import FmiError
 from fmi_core.launch import lifeline, program
 
-__all__ = ["main", "send", "tell_others"]
+__all__ = ["main", "run", "send", "tell_others"]
 
 OWN_FILES = (__file__, program.__file__)
 """Files whose frames a user is not shown."""
@@ -42,11 +42,26 @@ def main(argv: list[str]) -> None:
     # A new module, that stays: threads and exit functions of the program may outlive its code.
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        program.load(kind, name).run(sys.modules["__main__"].__dict__)
+        run(kind, name, sys.modules["__main__"].__dict__)
     except SystemExit as error:
         if error.code not in (None, 0):
             tell_others(f"rank {rank} exited with code {error.code if isinstance(error.code, int) else 1}")
         raise
+
+
+def run(kind: str, name: str, namespace: dict[str, Any]) -> None:
+    """Run the program in ``namespace``; if it ends well, let its communicators leave the job.
+
+    Raises:
+        BaseException: what the program raises, or what leaving the job brings to light.
+    """
+    try:
+        program.load(kind, name).run(namespace)
+    except SystemExit as error:
+        if error.code in (None, 0):
+            _finish()
+        raise
+    _finish()
 
 
 def send(report_fd: int, line: bytes) -> None:
@@ -54,6 +69,12 @@ def send(report_fd: int, line: bytes) -> None:
     with suppress(BrokenPipeError):
         while line:
             line = line[os.write(report_fd, line) :]
+
+
+def _finish() -> None:
+    runtime = sys.modules.get("fmi_core.runtime")  # a program that never loaded it has no communicator
+    if runtime is not None:
+        runtime.finish()
 
 
 def tell_others(sentence: str) -> None:

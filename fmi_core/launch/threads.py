@@ -113,9 +113,8 @@ def _exit_code(error: SystemExit) -> int:
 def _run_rank(slot: _Slot, hub: MemoryHub, kind: str, name: str) -> None:
     _SLOT.set(slot)
     ended = _Ended(slot)
-    # Twice: inside, while the communicator can still tell the others; outside, for what closing it raises.
-    with ended, in_process(hub, slot.rank), ended:
-        program.load(kind, name).run(slot.namespace)
+    with in_process(hub, slot.rank), ended:
+        bootstrap.run(kind, name, slot.namespace)
     slot.flush()
     ledger = hub.values.get(f"{PREFIX}{slot.rank}", b"")
     bootstrap.send(slot.report_fd, Ending(ended.failure, ledger.decode()).encode())

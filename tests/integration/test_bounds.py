@@ -1,4 +1,4 @@
-"""Messages that nobody has asked for yet: they wait, within bounds, and the program is told when that cannot end well."""
+"""Messages that nobody has asked for yet: they wait, within bounds; where that cannot end well, it is said."""
 
 from __future__ import annotations
 
