@@ -130,7 +130,7 @@ def test_a_callable_object_is_named_by_its_class():
 
 @pytest.mark.parametrize("bad", [None, 3, "SUM"])
 def test_what_cannot_be_called_is_no_operator(bad):
-    with pytest.raises(ArgumentError, match="op is .*; expected fmi.SUM or another operator, or a callable") as caught:
+    with pytest.raises(ArgumentError, match=r"op is .*; expected fmi.SUM or another operator, or a callable") as caught:
         as_op(bad)
     assert caught.value.argument == "op"
 

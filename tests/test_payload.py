@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import contextlib
 import ctypes
 import pickle
 import subprocess
@@ -113,12 +114,8 @@ def test_parts_come_apart_as_they_were_packed(parts):
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=80))
 def test_damaged_parts_are_an_integrity_error(data):
-    try:
-        parts = unpack(memoryview(data))
-    except IntegrityError as error:
-        assert "message" in str(error)
-    else:
-        assert sum(part.nbytes for part in parts) <= len(data)
+    with contextlib.suppress(IntegrityError):
+        assert sum(part.nbytes for part in unpack(memoryview(data))) <= len(data)
 
 
 @pytest.mark.parametrize("cut", [1, 8, 20])
@@ -135,7 +132,9 @@ def test_fresh_memory_can_be_written(nbytes):
 
 
 def test_memory_needs_no_numpy():
-    code = "import sys; from fmi_core.payload import allocate; assert allocate(9999).nbytes == 9999 and 'numpy' not in sys.modules"
+    code = (
+        "import sys, fmi_core.payload as p; assert p.allocate(9999).nbytes == 9999; assert 'numpy' not in sys.modules"
+    )
     subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
 
 

@@ -120,11 +120,8 @@ def _revive(value):
 
 
 @pytest.fixture(autouse=True)
-def _importable(monkeypatch):
+def _count_anew(monkeypatch):
     monkeypatch.setattr(Counted, "unpickled", 0)
-    monkeypatch.setitem(
-        __import__("sys").modules, __name__, __import__("types").SimpleNamespace(_revive=_revive, Counted=Counted)
-    )
 
 
 def test_what_is_only_passed_on_is_never_unpickled():

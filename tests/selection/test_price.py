@@ -10,8 +10,8 @@ from fmi_core.channels.model import ChannelModel
 from fmi_core.collectives import lookup
 from fmi_core.selection.price import block_bytes, seconds
 
-A, O, B, F = 100e-6, 10e-6, 1e-9, 0.5e-9
-MODEL = ChannelModel("test", latency_s=A, overhead_s=O, byte_s=B, fold_byte_s=F, source="test")
+LATENCY, OVERHEAD, BYTE, FOLD = 100e-6, 10e-6, 1e-9, 0.5e-9
+MODEL = ChannelModel("test", latency_s=LATENCY, overhead_s=OVERHEAD, byte_s=BYTE, fold_byte_s=FOLD, source="test")
 PLENTY = 10**6
 
 
@@ -21,7 +21,7 @@ def time_s(collective, name, size, nbytes, segments=1, cores=None, budget=PLENTY
 
 
 def hop(nbytes):
-    return A + 2 * (O + nbytes * B)
+    return LATENCY + 2 * (OVERHEAD + nbytes * BYTE)
 
 
 @pytest.mark.parametrize("size", [2, 4, 8, 16, 64])
@@ -29,9 +29,11 @@ def hop(nbytes):
 def test_trees_and_doubling_and_rings(size, nbytes):
     rounds = ceil(log2(size))
     assert time_s("bcast", "binomial", size, nbytes) == pytest.approx(rounds * hop(nbytes))
-    assert time_s("allreduce", "recursive_doubling", size, nbytes) == pytest.approx(rounds * (hop(nbytes) + nbytes * F))
+    assert time_s("allreduce", "recursive_doubling", size, nbytes) == pytest.approx(
+        rounds * (hop(nbytes) + nbytes * FOLD)
+    )
     part = nbytes / size
-    ring = (size - 1) * (hop(part) + part * F) + (size - 1) * hop(part)
+    ring = (size - 1) * (hop(part) + part * FOLD) + (size - 1) * hop(part)
     assert time_s("allreduce", "ring", size, nbytes) == pytest.approx(ring)
     assert time_s("allgather", "ring", size, nbytes) == pytest.approx((size - 1) * hop(nbytes))
 
@@ -42,17 +44,19 @@ def test_a_pipeline_is_filled_once(size, segments):
     part = nbytes / segments
     got = time_s("bcast", "chain", size, nbytes, segments)
     assert got == pytest.approx((size - 2 + segments) * hop(part), rel=0.35)
-    assert got >= hop(nbytes) - A
+    assert got >= hop(nbytes) - LATENCY
 
 
 def test_a_root_sends_one_after_the_other():
-    assert time_s("bcast", "flat", 9, 1000) == pytest.approx(8 * (O + 1000 * B) + A + O + 1000 * B)
+    assert time_s("bcast", "flat", 9, 1000) == pytest.approx(
+        8 * (OVERHEAD + 1000 * BYTE) + LATENCY + OVERHEAD + 1000 * BYTE
+    )
 
 
 def test_processors_that_ranks_share_bound_the_time():
-    work = 2 * 7 * (O + 10**6 * B)
+    work = 2 * 7 * (OVERHEAD + 10**6 * BYTE)
     assert time_s("bcast", "binomial", 8, 10**6, cores=1) == pytest.approx(max(work, 3 * hop(10**6)))
-    assert time_s("alltoall", "pairwise", 8, 10**6, cores=1) == pytest.approx(2 * 56 * (O + 10**6 * B))
+    assert time_s("alltoall", "pairwise", 8, 10**6, cores=1) == pytest.approx(2 * 56 * (OVERHEAD + 10**6 * BYTE))
 
 
 def test_too_many_messages_are_not_walked():
