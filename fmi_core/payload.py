@@ -195,7 +195,7 @@ def encode(value: Any) -> list[View]:
     """``value`` as a list of views to be sent one after the other; large buffers are not copied.
 
     Raises:
-        Whatever pickling raises for a value that cannot be pickled.
+        Exception: whatever pickling raises for a value that cannot be pickled.
     """
     buffers: list[pickle.PickleBuffer] = []
     pickled = memoryview(pickle.dumps(value, protocol=5, buffer_callback=buffers.append))

@@ -10,5 +10,10 @@
     wire        how that looks as bytes
     curve       the keys, made from the job secret
 
-Nothing is imported here: a program that runs alone needs no broker, and so no ZeroMQ.
+Nothing of it is imported here: a program that runs alone needs no broker, and so no ZeroMQ. The broker logs to
+``fmi_core.broker``; nothing is shown unless the program asks for it.
 """
+
+import logging
+
+logging.getLogger("fmi_core.broker").addHandler(logging.NullHandler())

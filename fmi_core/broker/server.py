@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = ["Broker"]
 
 _BACKLOG = 4096  # the kernel lowers it to net.core.somaxconn
-_LINGER_MS = 1000
+_LINGER_MS = 500
 _IDLE_S = 10.0
 _BATCH = 256  # requests before newcomers are let in, and others' notices sent
 _MONITOR_ADDRESS = "inproc://fmi-core-monitor"
@@ -87,7 +87,8 @@ class Broker:
         self._server: threading.Thread | None = None
         self._pid = os.getpid()
         self._waker: socket.socket | None = None
-        self._context: zmq.Context[zmq.Socket[bytes]] | None = None
+        self._opened = False
+        self._closing = contextlib.ExitStack()
         self._routes: dict[int, bytes] = {}
         self._suspects: dict[bytes, tuple[float, int]] = {}  # when to try it, and how often it was tried
 
@@ -114,7 +115,13 @@ class Broker:
         self._server.start()
 
     def serve(self) -> None:
-        """Listen, and serve in this thread until :meth:`stop`. Raises as :meth:`start`."""
+        """Listen, and serve in this thread until :meth:`stop`, which may have been called already.
+
+        Raises:
+            ConfigError, RuntimeError: as :meth:`start`.
+        """
+        if self._stopping and not self._opened:
+            return
         self._open()
         self._server = threading.current_thread()
         self._serve()
@@ -151,14 +158,32 @@ class Broker:
     # The loop ------------------------------------------------------------------------------------------
 
     def _open(self) -> None:
-        if self._context is not None or self._stopping:
+        if self._opened or self._stopping:
             raise RuntimeError("a Broker is started once; make another")
-        context = self._context = zmq.Context()
-        self._zap = context.socket(zmq.REP)
-        self._zap.bind(ZAP_ADDRESS)
-        self._router = router = context.socket(zmq.ROUTER)
+        self._opened = True
+        closing = self._closing
+        closing.callback(self._stopped.set)  # the last of all
+        self._woken, self._waker = socket.socketpair()
+        for end in (self._woken, self._waker):
+            end.setblocking(False)
+            closing.callback(end.close)
+        context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
+        closing.callback(context.term)
+        self._router = context.socket(zmq.ROUTER)
         self._monitor = context.socket(zmq.PAIR)
+        self._zap = context.socket(zmq.REP)
+        for opened in (self._router, self._monitor, self._zap):
+            closing.callback(opened.close)
+        self._zap.bind(ZAP_ADDRESS)
+        self._zap.linger = self._monitor.linger = 0
         self._monitor.rcvhwm = 0  # libzmq's own thread writes here, and must never wait for us
+        self._router.monitor(_MONITOR_ADDRESS, _EVENTS)
+        closing.callback(self._router.disable_monitor)
+        self._monitor.connect(_MONITOR_ADDRESS)
+        self._listen()
+
+    def _listen(self) -> None:
+        router = self._router
         protect_server(router, self._secret)
         router.router_mandatory = True
         router.sndhwm = router.rcvhwm = 0
@@ -168,15 +193,10 @@ class Broker:
         router.heartbeat_timeout = int(HEARTBEAT_TIMEOUT_S * 1000)
         router.linger = _LINGER_MS
         router.ipv6 = "[" in self._bind
-        router.monitor(_MONITOR_ADDRESS, _EVENTS)
-        self._monitor.connect(_MONITOR_ADDRESS)
-        self._woken, self._waker = socket.socketpair()
-        self._woken.setblocking(False)
-        self._waker.setblocking(False)
         try:
             router.bind(self._bind)
         except zmq.ZMQError as error:
-            self._close()
+            self._closing.close()
             raise ConfigError(
                 f"the broker cannot listen on {self._bind!r}: {error.strerror}; expected tcp://HOST:PORT "
                 "with an address of this machine and a port that is free (0: any)",
@@ -204,7 +224,7 @@ class Broker:
                 self._flush(time.monotonic())
             self._flush(time.monotonic())
         finally:
-            self._close()
+            self._closing.close()
             _log.info("stopped")
 
     def _pause_s(self, now_s: float) -> float:
@@ -297,15 +317,3 @@ class Broker:
                 raise
             return False
         return True
-
-    def _close(self) -> None:
-        self._router.disable_monitor()
-        self._monitor.close(linger=0)
-        self._zap.close(linger=0)
-        self._router.close()
-        if self._context is not None:
-            self._context.term()
-        if self._waker is not None:
-            self._waker.close()
-            self._woken.close()
-        self._stopped.set()

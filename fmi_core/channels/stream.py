@@ -134,7 +134,7 @@ class StreamTransport:
                     self._dial(peer)
             else:
                 self._try(link, functools.partial(link.send, frame))
-                if link.unsent:
+                if link.unsent and self._links.get(peer) is link:
                     self._want_write(link)
         return sending
 

@@ -64,9 +64,13 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
         so that a call which only some ranks made is noticed.
 
         Raises:
-            PeerLostError, AbortedError, MismatchError: the job broke before all ranks came to its end.
+            PeerLostError, AbortedError, MismatchError: the job broke before all ranks came to its end,
+                and no call has said so yet.
         """
         if self._closed:
+            return
+        if self._engine.told:  # the program knows that the job is broken, and went on: nobody to meet
+            self._shut()
             return
         try:
             self._engine.control.put(f"ledger/{self._engine.rank}", self.ledger.to_json())

@@ -73,7 +73,7 @@ class ObjectCollectives(CommunicatorBase):
         operator = as_op(op)
         items = self._one_per_rank(sendobj, "sendobj")
         space = ObjectBlocks(dict(enumerate(items)), operator)
-        choice = self._choose("reduce_scatter", operator)
+        choice = self._choose("reduce_scatter")
         rank = self.rank
         return self._run(Plan("reduce_scatter", choice, space, lambda: space.value(rank), dtype=_OBJECT, op=operator))
 
@@ -123,14 +123,14 @@ class ObjectCollectives(CommunicatorBase):
         )
         space = ObjectBlocks({0: sendobj}, operator)
         result = (lambda: None) if nothing else (lambda: space.value(0))
-        choice = self._choose(collective, operator)
+        choice = self._choose(collective)
         return Plan(collective, choice, space, result, root=root, dtype=_OBJECT, op=operator)
 
     # --- inside -----------------------------------------------------------------------------------
 
-    def _choose(self, collective: str, op: Op | None = None) -> Choice:
-        commutative = op is None or op.commutative
-        return self._selector.choose(collective, None, commutative=commutative, splittable=False)
+    def _choose(self, collective: str) -> Choice:
+        # Rank order is kept whatever the operator says: SUM joins strings and lists too.
+        return self._selector.choose(collective, None, commutative=False, splittable=False)
 
     def _one_per_rank(self, items: Sequence[Any] | None, argument: str) -> list[Any]:
         try:

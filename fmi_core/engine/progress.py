@@ -81,6 +81,8 @@ class Engine:
         self.timeout_s = timeout_s
         self.matcher = Matcher()
         self.failure: FmiError | None = None
+        self.told = False
+        """Whether the program was told of the failure."""
         self.background: list[Pending] = []
         self._agreement = Agreement(rank)
         self._transport: Transport | None = None
@@ -134,6 +136,7 @@ class Engine:
     def check(self) -> None:
         """Raise what broke the job, if anything did."""
         if self.failure is not None:
+            self.told = True
             raise copy.copy(self.failure)
 
     def wait(self, pending: Pending, timeout_s: float | None = None) -> None:
@@ -167,13 +170,20 @@ class Engine:
         """Move everything that can move; wait up to ``wait_s`` if nothing can. Returns whether anything did."""
         moved = self.transport.progress(wait_s, hot)
         for pending in tuple(self.background):
-            if pending.advance():
+            if self._settled(pending):
                 self.background.remove(pending)
         now = time.monotonic()
         if not moved or now >= self._news_at:
             self._news_at = now + _NEWS_EVERY_S
             self._hear_news(now)
         return moved
+
+    @staticmethod
+    def _settled(pending: Pending) -> bool:
+        try:
+            return pending.advance()
+        except FmiError:  # it is raised where the program waits for this operation, not here
+            return True
 
     # --- news -------------------------------------------------------------------------------------
 

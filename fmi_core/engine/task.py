@@ -99,6 +99,7 @@ class CollectiveTask:
         """The round's transfers are done: take what came, fold, and do the local steps, in order."""
         if not self._round:
             return
+        self._engine.check()  # what came may belong to another call than this one
         received = iter(self._receives)
         for action in self._round:
             if type(action) is Recv:

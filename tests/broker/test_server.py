@@ -73,8 +73,10 @@ def test_a_broker_is_started_once(secret, site):
         site.broker.start()
     broker = Broker(secret)
     broker.stop()
+    broker.serve()  # it was told to stop: that is all
+    assert broker.address == ""
     with pytest.raises(RuntimeError, match="started once"):
-        broker.serve()
+        broker.start()
 
 
 def test_it_serves_in_this_thread_until_another_stops_it(secret, site):
@@ -136,7 +138,7 @@ def test_a_child_made_by_fork_does_not_wait_for_a_thread_that_it_has_not():
     assert subprocess.run([sys.executable, "-c", _FORK], timeout=30, check=False).returncode == 0
 
 
-def test_nothing_is_logged_by_default_and_the_secret_never_is(secret, site, caplog, capfd):
+def test_the_secret_is_never_logged_or_shown(secret, site, caplog):
     with caplog.at_level(logging.DEBUG):
         site.joined()
         with pytest.raises(RendezvousError):
@@ -144,7 +146,19 @@ def test_nothing_is_logged_by_default_and_the_secret_never_is(secret, site, capl
         site.close()
     assert any(record.name == "fmi_core.broker" for record in caplog.records)
     assert secret.reveal() not in caplog.text + repr(site.broker) + str(vars(site.broker))
-    assert capfd.readouterr() == ("", "")
+
+
+_QUIET = """
+import logging
+import fmi_core.broker.server
+
+logging.getLogger("fmi_core.broker").warning("a warning")
+"""
+
+
+def test_nothing_is_shown_unless_the_program_asks_for_it():
+    result = subprocess.run([sys.executable, "-c", _QUIET], capture_output=True, timeout=30, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, b"", b"")
 
 
 # What others than ranks see and do -----------------------------------------------------------------------
@@ -247,6 +261,25 @@ def test_a_rank_that_is_killed_is_lost_at_once(site, until):
         rank.kill()
     (notice,) = until(a.poll, 5)
     assert (notice.kind, notice.rank) == ("lost", 1)
+
+
+def test_a_rank_that_is_frozen_is_lost_and_one_that_is_silent_is_not(site, until, monkeypatch):
+    monkeypatch.setattr(server, "HEARTBEAT_S", 0.1)
+    monkeypatch.setattr(server, "HEARTBEAT_TIMEOUT_S", 0.4)
+    site.broker = site.serve()
+    a = site.joined(0, 3)
+    silent = site.joined(2, 3)
+    silent.put("card/2", b"")
+    command = [sys.executable, "-c", _RANK.replace("size=2", "size=3"), site.broker.address]
+    rank = subprocess.Popen([*command, site.secret.reveal()], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with rank:
+        a.wait(["card/1", "card/2"], 20)
+        rank.send_signal(signal.SIGSTOP)
+        (notice,) = until(a.poll)
+        rank.kill()
+    assert (notice.kind, notice.rank) == ("lost", 1)
+    assert silent.poll() == [notice]
+    silent.put("k", b"")
 
 
 def test_the_place_of_a_rank_that_nobody_has_met_is_free_again(site, until):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -100,4 +101,5 @@ def test_the_catalog_loads_alone_and_brings_nothing_heavy():
         "heavy = {'numpy', 'zmq', 'pluggy', 'tabulate', 'asyncio', 'multiprocessing', 'subprocess'}; "
         "found = heavy & set(sys.modules); assert not found, found"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    bare = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    subprocess.run([sys.executable, "-c", code], env=bare, check=True, timeout=60)

@@ -1,0 +1,1 @@
+"""AWS for fmi-core. The plugin itself is :mod:`fmi_aws.plugin`."""

@@ -1,0 +1,1 @@
+"""Azure for fmi-core. The plugin itself is :mod:`fmi_azure.plugin`."""
