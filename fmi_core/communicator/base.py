@@ -81,6 +81,7 @@ class CommunicatorBase:
         self._rank = self._index[engine.rank]
         self._others = [rank for rank in ranks if rank != engine.rank]
         self._collectives = 0
+        self._synchronous = 0
         self._calls: dict[tuple[Any, ...], bytes] = {}
         self._closed = False
         self.ledger = ledger
