@@ -24,7 +24,7 @@ from fmi_core.datatypes import BYTE, Datatype, as_datatype
 from fmi_core.errors import ArgumentError, UnsupportedError
 from fmi_core.payload import Array, as_array
 
-__all__ = ["Strided", "Vector", "array_of", "parts_of", "strided_of", "vector_of"]
+__all__ = ["Strided", "Vector", "array_of", "parts_of", "split_counts", "strided_of", "vector_of"]
 
 
 class Vector(NamedTuple):
@@ -169,6 +169,8 @@ def parts_of(values: Any, blocks: int, what: str) -> list[int]:
 
 
 def _parse(spec: Any, name: str, *, writable: bool) -> _Spec:
+    if spec and isinstance(spec[0], int | float | complex):
+        as_array(spec, name=name)  # a list of numbers is no buffer, which this says
     buf, counts, displs, kind = _fields(spec, name)
     datatype = None if kind is None else as_datatype(kind)
     if buf is None:
@@ -196,9 +198,9 @@ def _fields(spec: Any, name: str) -> tuple[Any, Any, Any, Any]:
         case [buf, counts] if _is_dtype(counts):
             return buf, None, None, counts
         case [buf, counts]:
-            return buf, *_both(counts), None
+            return buf, *split_counts(counts), None
         case [buf, counts, kind]:
-            return buf, *_both(counts), kind
+            return buf, *split_counts(counts), kind
         case [buf, counts, displs, kind]:
             return buf, counts, displs, kind
         case fields:
@@ -210,7 +212,7 @@ def _fields(spec: Any, name: str) -> tuple[Any, Any, Any, Any]:
             )
 
 
-def _both(counts: Any) -> tuple[Any, Any]:
+def split_counts(counts: Any) -> tuple[Any, Any]:
     """Counts and displacements, from a pair of them or from counts alone."""
     if type(counts) is tuple and len(counts) == 2:
         return counts
