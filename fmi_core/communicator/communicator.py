@@ -6,9 +6,8 @@ import warnings
 from types import TracebackType
 from typing import Self
 
-from fmi_core.communicator.making import Making
-from fmi_core.communicator.matched import MatchedProbes
-from fmi_core.communicator.nonblocking import NonBlockingCollectives
+from fmi_core.communicator.persistent import PersistentRequests
+from fmi_core.communicator.shaping import Shaping
 from fmi_core.control import Notice
 from fmi_core.errors import AbortedError, FmiError, PeerLostError
 from fmi_core.units import format_bytes
@@ -16,7 +15,7 @@ from fmi_core.units import format_bytes
 __all__ = ["Communicator"]
 
 
-class Communicator(MatchedProbes, NonBlockingCollectives, Making):
+class Communicator(PersistentRequests, Shaping):
     """N ranks that can talk to each other; :func:`fmi_core.init` gives the one of the whole job.
 
     Use it in a ``with`` statement: at its end all ranks come together and the channels are closed;

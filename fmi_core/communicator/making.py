@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from typing import Any, Self
 
 from fmi_core.collectives import lookup
@@ -253,5 +254,9 @@ class Making(CommunicatorBase):
     def _new(self, ranks: Any, context: int, name: str) -> Any:
         from fmi_core.communicator.communicator import Communicator
 
+        return Communicator(*self._share(ranks, context, name))
+
+    def _share(self, ranks: Sequence[int], context: int, name: str) -> tuple[Any, ...]:
+        """The arguments of a communicator that is made from this one."""
         selector = self._selector.resized(len(ranks))
-        return Communicator(self._engine, ranks, context, selector, self.ledger, name, self._family)
+        return self._engine, ranks, context, selector, self.ledger, name, self._family

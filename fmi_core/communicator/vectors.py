@@ -139,11 +139,11 @@ class VectorCollectives(CommunicatorBase):
         """Each part as bytes: packed before, and unpacked after, where its datatype has gaps."""
         import numpy as np
 
-        receives = self._bytes_of_parts(recvbuf, "recvbuf", writable=True)
+        receives = self._bytes_of_parts(recvbuf, "recvbuf", self.size, writable=True)
         if sendbuf is IN_PLACE:
             sends = [part.copy() for part, _ in receives]
         else:
-            sends = [part for part, _ in self._bytes_of_parts(sendbuf, "sendbuf", writable=False)]
+            sends = [part for part, _ in self._bytes_of_parts(sendbuf, "sendbuf", self.size, writable=False)]
         own = self._own_part(sends[self.rank].size, receives[self.rank][0].size)
         parts = [*sends, *(part for part, _ in receives)]
         parts[self.size + self.rank] = parts[self.size + self.rank][:own]
@@ -179,8 +179,10 @@ class VectorCollectives(CommunicatorBase):
             )
         return sent
 
-    def _bytes_of_parts(self, spec: Any, name: str, *, writable: bool) -> list[tuple[Array, Callable[[], None] | None]]:
-        buf, counts, displs, kinds = self._fields_w(spec, name)
+    def _bytes_of_parts(
+        self, spec: Any, name: str, blocks: int, *, writable: bool
+    ) -> list[tuple[Array, Callable[[], None] | None]]:
+        buf, counts, displs, kinds = self._fields_w(spec, name, blocks)
         memory = array_of([None, 0] if buf is None else buf, name=name, writable=writable).view("u1")
         parts: list[tuple[Array, Callable[[], None] | None]] = []
         for count, displ, kind in zip(counts, displs, kinds, strict=True):
@@ -192,7 +194,8 @@ class VectorCollectives(CommunicatorBase):
             parts.append((part.view("u1"), None if unpack is None else _with(unpack, part.size)))
         return parts
 
-    def _fields_w(self, spec: Any, name: str) -> tuple[Any, list[int], list[int], Sequence[Any]]:
+    @staticmethod
+    def _fields_w(spec: Any, name: str, blocks: int) -> tuple[Any, list[int], list[int], Sequence[Any]]:
         fields = list(spec) if isinstance(spec, list | tuple) else []
         counts: Any = 1
         displs: Any = 0
@@ -209,17 +212,16 @@ class VectorCollectives(CommunicatorBase):
                     argument=name,
                     value=spec,
                 )
-        if not isinstance(kinds, list | tuple) or len(kinds) != self.size:
+        if not isinstance(kinds, list | tuple) or len(kinds) != blocks:
             raise ArgumentError(
-                f"the datatypes of {name} are {kinds!r}; expected a list of {self.size}, one for each rank",
+                f"the datatypes of {name} are {kinds!r}; expected a list of {blocks}, one for each rank",
                 argument=name,
                 value=kinds,
             )
-        size = self.size
         return (
             buf,
-            parts_of(counts, size, f"the counts of {name}"),
-            parts_of(0 if displs is None else displs, size, f"the displacements of {name}"),
+            parts_of(counts, blocks, f"the counts of {name}"),
+            parts_of(0 if displs is None else displs, blocks, f"the displacements of {name}"),
             kinds,
         )
 
