@@ -149,9 +149,10 @@ def _from_dlpack(buffer: Any, name: str) -> Array:
         capsule = buffer.__dlpack__(max_version=(1, 0))
     except TypeError:  # from before DLPack 1.0
         capsule = buffer.__dlpack__()
-    array: Array = np.from_dlpack(_Capsule(capsule, device))
     # Before 1.0 a capsule did not say whether memory may be written; NumPy then forbids it, MPI does not.
-    if not array.flags.writeable and '"dltensor"' in repr(capsule) and array.flags.c_contiguous and array.nbytes:
+    silent = '"dltensor"' in repr(capsule)
+    array: Array = np.from_dlpack(_Capsule(capsule, device))
+    if silent and array.flags.c_contiguous and array.nbytes:
         memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
         memory._owner = array  # type: ignore[attr-defined]  # noqa: SLF001  # keeps the memory alive
         array = np.frombuffer(memory, array.dtype).reshape(array.shape)

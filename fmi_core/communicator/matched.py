@@ -83,6 +83,9 @@ class Message:
     def __repr__(self) -> str:
         return f"<fmi {self._name}>"
 
+    def __reduce__(self) -> str:
+        return self._name  # right for the two constants; pickling fails for all others, as it must
+
 
 MESSAGE_NULL = Message(None, "MESSAGE_NULL")
 """No message; one that was received is equal to it."""

@@ -169,7 +169,7 @@ def parts_of(values: Any, blocks: int, what: str) -> list[int]:
 
 
 def _parse(spec: Any, name: str, *, writable: bool) -> _Spec:
-    if spec and isinstance(spec[0], int | float | complex):
+    if isinstance(spec, list | tuple) and spec and isinstance(spec[0], int | float | complex):
         as_array(spec, name=name)  # a list of numbers is no buffer, which this says
     buf, counts, displs, kind = _fields(spec, name)
     datatype = None if kind is None else as_datatype(kind)
