@@ -11,6 +11,7 @@ import fmi_core as fmi
 from fmi_core.communicator.group import CONGRUENT, GROUP_EMPTY, IDENT, SIMILAR, UNEQUAL, Group
 from fmi_core.communicator.making import COMM_TYPE_HWTHREAD, COMM_TYPE_SHARED
 from fmi_core.communicator.null import COMM_NULL
+from fmi_core.engine.agreement import Agreement
 from fmi_core.testing import outcomes, run
 
 CHANNELS = ["memory", "tcp"]
@@ -272,3 +273,12 @@ def test_the_ledger_and_the_time_out_are_shared():
         return comm.timeout_s, sub.ledger is comm.ledger
 
     assert run(1, program) == [(5, True)]
+
+
+def test_a_number_that_create_group_uses_twice_is_forgotten_once():
+    agreement = Agreement(0)
+    for _ in range(2):
+        assert agreement.enter(7, 0, b"create_group") is None
+    for number in range(5000):
+        assert agreement.enter(5, number, b"barrier") is None
+    assert not agreement.entered(7, 0)

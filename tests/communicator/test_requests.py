@@ -1,4 +1,4 @@
-"""Requests, alone and many at once, and statuses."""
+"""Requests: one operation at a time."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 import fmi_core as fmi
-from fmi_core import datatypes
 from fmi_core.communicator.requests import NO_PROC_REQUEST, REQUEST_NULL, Prequest, Request
 from fmi_core.testing import run
 
@@ -119,82 +118,6 @@ def test_a_freed_request_goes_on_by_itself():
     assert pair(send, receive, channel="unix") == [False, 100_000]
 
 
-def messages(comm):
-    """Rank 0 sends 0 … 3 with tags 0 … 3, the last two only when told."""
-    for tag in (0, 1):
-        comm.send(tag, 1, tag)
-    comm.recv(source=1)
-    for tag in (2, 3):
-        comm.send(tag, 1, tag)
-
-
-def receives(comm):
-    return [comm.irecv(source=0, tag=tag) for tag in range(4)]
-
-
-def test_wait_and_test_for_some():
-    def receive(comm):
-        requests = receives(comm)
-        seen = []
-        statuses = []
-        while len(seen) < 2:
-            indices, values = Request.waitsome(requests, statuses)
-            assert indices == values
-            seen += indices
-        assert sorted(seen) == [0, 1]
-        assert Request.testsome(requests) == ([], [])
-        assert Request.Testsome(requests) == []
-        assert Request.testall(requests) == (False, None)
-        assert not Request.Testall(requests)
-        assert Request.testany(requests) == (fmi.UNDEFINED, False, None)
-        assert Request.Testany(requests) == (fmi.UNDEFINED, False)
-        comm.send("go on", 0)
-        while any(not request.complete for request in requests):
-            seen += Request.Waitsome(requests)
-        assert Request.waitsome(requests) == (None, None)
-        assert Request.testsome(requests) == (None, None)
-        assert Request.Waitsome(requests) is None
-        assert Request.Testsome(requests) is None
-        return sorted(seen)
-
-    assert pair(messages, receive)[1] == [0, 1, 2, 3]
-
-
-def test_wait_and_test_for_any():
-    def receive(comm):
-        requests = [REQUEST_NULL, *receives(comm)]
-        status = fmi.Status()
-        index, value = Request.waitany(requests, status)
-        assert (index, status.source, status.tag) == (value + 1, 0, value)
-        second = Request.Waitany(requests)
-        comm.send("go on", 0)
-        third = until(lambda: (answer := Request.testany(requests, status))[1] and answer)
-        assert third[0] == third[2] + 1
-        last = Request.Waitany(requests, status)
-        assert Request.Waitany(requests, status) == fmi.UNDEFINED
-        assert (status.source, status.tag) == (fmi.ANY_SOURCE, fmi.ANY_TAG)
-        assert Request.waitany([]) == (fmi.UNDEFINED, None)
-        assert Request.Testany(requests, status) == (fmi.UNDEFINED, True)
-        return sorted([index, second, third[0], last])
-
-    assert pair(messages, receive)[1] == [1, 2, 3, 4]
-
-
-def test_wait_and_test_for_all():
-    def receive(comm):
-        comm.send("go on", 0)
-        requests = receives(comm)
-        statuses = [fmi.Status()]
-        assert until(lambda: (answer := Request.testall(requests, statuses))[0] and answer) == (True, [0, 1, 2, 3])
-        assert [status.tag for status in statuses] == [0, 1, 2, 3]
-        assert Request.Testall(requests)
-        assert Request.Waitall(requests)
-        assert Request.waitall([]) == []
-        return Request.waitall(requests)
-
-    assert pair(messages, receive)[1] == [0, 1, 2, 3]
-
-
 def test_an_error_is_raised_by_the_request_that_has_it():
     def receive(comm):
         small, fine = comm.Irecv(np.empty(1), 0, 1), comm.irecv(source=0, tag=2)
@@ -229,39 +152,3 @@ def test_a_persistent_request_is_inactive_until_it_is_started():
         return buf[0]
 
     assert run(1, program) == [1]
-
-
-# --- Status ---------------------------------------------------------------------------------------
-
-
-def test_a_status_is_read_and_set():
-    status = fmi.Status()
-    status.Set_source(1)
-    status.Set_tag(2)
-    status.Set_error(3)
-    status.Set_cancelled(True)
-    status.count = 24
-    assert (status.Get_source(), status.Get_tag(), status.Get_error()) == (1, 2, 3)
-    assert status.Is_cancelled()
-    assert status.count == status.Get_count() == status.nbytes == 24
-    assert status.Get_count(datatypes.DOUBLE) == status.Get_count("d") == status.Get_count(np.float64) == 3
-    assert status.Get_count(datatypes.DOUBLE.Create_contiguous(2)) == fmi.UNDEFINED
-    assert status.Get_count(datatypes.DOUBLE.Create_contiguous(0)) == 0
-    assert status.Get_elements(datatypes.DOUBLE.Create_contiguous(2)) == 3
-    status.Set_elements(datatypes.INT, 5)
-    assert status.Get_elements(datatypes.INT) == 5
-    assert status.Get_elements(datatypes.DOUBLE) == fmi.UNDEFINED
-    status.Set_count(datatypes.INT.Create_contiguous(2), 2)
-    assert status.nbytes == 16
-    assert repr(status) == "Status(source=1, tag=2, nbytes=16)"
-
-
-def test_the_count_of_pairs_is_that_of_items():
-    def program(comm):
-        pairs = np.zeros(3, datatypes.DOUBLE_INT.dtype)
-        comm.Isend([pairs, datatypes.DOUBLE_INT], 0)
-        status = fmi.Status()
-        comm.Recv([np.empty_like(pairs), datatypes.DOUBLE_INT], 0, status=status)
-        return status.Get_count(datatypes.DOUBLE_INT)
-
-    assert run(1, program) == [3]
