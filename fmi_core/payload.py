@@ -155,7 +155,7 @@ def _from_dlpack(buffer: Any, name: str) -> Array:
     if silent and array.flags.c_contiguous and array.nbytes:
         memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
         memory._owner = array  # type: ignore[attr-defined]  # noqa: SLF001  # keeps the memory alive
-        array = np.frombuffer(memory, array.dtype).reshape(array.shape)
+        array = np.frombuffer(memoryview(memory), array.dtype).reshape(array.shape)
     return array
 
 

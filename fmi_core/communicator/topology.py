@@ -22,7 +22,9 @@ class Topocomm(Communicator, NeighborCollectives):
 
     Args:
         parent: what it was made from.
-        ranks, context: see :class:`~fmi_core.communicator.base.CommunicatorBase`.
+        ranks: ranks of the job, by rank of the communicator.
+        context: see :class:`~fmi_core.communicator.base.CommunicatorBase`.
+        name: for people.
     """
 
     def __init__(self, parent: Communicator, ranks: Sequence[int], context: int, name: str) -> None:
