@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, NamedTuple
 
-__all__ = ["InProcess", "fail", "in_process", "on_failure", "placement"]
+__all__ = ["InProcess", "fail", "finish", "in_process", "on_end", "placement"]
 
 
 class InProcess(NamedTuple):
@@ -20,19 +20,24 @@ class InProcess(NamedTuple):
     rank: int
 
 
+class _Hooks(NamedTuple):
+    finish: Callable[[], None]
+    fail: Callable[[str], None]
+
+
 _placement: ContextVar[InProcess | None] = ContextVar("fmi_placement", default=None)
-_failure_hooks: ContextVar[tuple[Callable[[str], None], ...]] = ContextVar("fmi_failure_hooks", default=())
+_hooks: ContextVar[tuple[_Hooks, ...]] = ContextVar("fmi_hooks", default=())
 
 
 @contextmanager
 def in_process(hub: Any, rank: int) -> Iterator[None]:
     """Within it, ``fmi.init()`` gives rank ``rank`` of the in-process network ``hub``."""
     token = _placement.set(InProcess(hub, rank))
-    hooks = _failure_hooks.set(())
+    hooks = _hooks.set(())
     try:
         yield
     finally:
-        _failure_hooks.reset(hooks)
+        _hooks.reset(hooks)
         _placement.reset(token)
 
 
@@ -41,12 +46,22 @@ def placement() -> InProcess | None:
     return _placement.get()
 
 
-def on_failure(hook: Callable[[str], None]) -> None:
-    """Call ``hook(reason)`` when this rank's program fails."""
-    _failure_hooks.set((*_failure_hooks.get(), hook))
+def on_end(finish: Callable[[], None], fail: Callable[[str], None]) -> None:
+    """When this rank's program ends, call ``finish()`` if it ended well, ``fail(reason)`` if not."""
+    _hooks.set((*_hooks.get(), _Hooks(finish, fail)))
+
+
+def finish() -> None:
+    """This rank's program ended well: leave the job together with the other ranks.
+
+    Raises:
+        FmiError: the job did not end well for all, or ranks disagree to the last.
+    """
+    for hooks in _hooks.get():
+        hooks.finish()
 
 
 def fail(reason: str) -> None:
-    """This rank's program failed: tell the other ranks, by whatever was registered."""
-    for hook in _failure_hooks.get():
-        hook(reason)
+    """This rank's program failed: tell the other ranks."""
+    for hooks in _hooks.get():
+        hooks.fail(reason)

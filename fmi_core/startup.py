@@ -19,7 +19,7 @@ from fmi_core.communicator import Communicator
 from fmi_core.communicator.ledger import Ledger
 from fmi_core.control import Control
 from fmi_core.engine.progress import Engine
-from fmi_core.errors import ConfigError, DeadlineExceeded, RendezvousError
+from fmi_core.errors import ConfigError, DeadlineExceeded, FmiError, RendezvousError
 from fmi_core.selection.select import Selector
 from fmi_core.settings import Settings
 
@@ -50,7 +50,7 @@ def init(settings: Settings | None = None) -> Communicator:
     else:
         comm = _start(settings or Settings.from_environment())
     _world.set(comm)
-    runtime.on_failure(comm.fail)
+    runtime.on_end(comm.close, comm.fail)
     if place is None:
         atexit.register(_at_exit, comm)
     return comm
@@ -61,7 +61,12 @@ def _at_exit(comm: Communicator) -> None:
     error = getattr(sys, "last_value", None)
     if error is not None:
         comm.fail(f"{type(error).__name__}: {error}")
-    comm.close()
+    try:
+        comm.close()
+    except FmiError as late:
+        # Python would print this and still exit with 0, as if all had gone well.
+        print(f"fmi: error: {late}", file=sys.stderr, flush=True)
+        os._exit(1)
 
 
 def _in_process(hub: MemoryHub, rank: int, settings: Settings) -> Communicator:

@@ -108,7 +108,7 @@ class Link:
                 raise LinkClosed("in the middle of a message" if self._reader.middle else "connection closed")
             self._reader.received(count)
             moved = True
-            if count < buffer.nbytes:
+            if count < buffer.nbytes or not self._reader.middle:  # between frames, the caller may hold the peer back
                 return True
         return True
 

@@ -183,9 +183,17 @@ class StreamTransport:
     def _read_hot(self, links: Sequence[Link]) -> bool:
         moved = False
         for link in links:
-            if self._try(link, link.read):
+            if self._may_read(link) and self._try(link, link.read):
                 moved = True
         return moved
+
+    def _may_read(self, link: Link) -> bool:
+        """Whether to take in more from ``link``; if not, its peer is held back until :meth:`_release`."""
+        if link.middle or self._inbox.may_read(link.peer):
+            return True
+        self._held.add(link)
+        self._set_events(link)
+        return False
 
     def _on_link(self, link: Link) -> bool:
         moved = link in self._unsent and self._try(link, link.write)
@@ -194,11 +202,7 @@ class StreamTransport:
             self._poll.modify(link.sock, _READ)
         if self._links.get(link.peer) is not link:
             return moved
-        if not link.middle and not self._inbox.may_read(link.peer):
-            self._held.add(link)
-            self._set_events(link)
-            return moved
-        return self._try(link, link.read) or moved
+        return (self._may_read(link) and self._try(link, link.read)) or moved
 
     def _release(self, link: Link) -> None:
         if self._inbox.may_read(link.peer):

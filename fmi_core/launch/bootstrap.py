@@ -11,14 +11,14 @@ import os
 import signal
 import sys
 from contextlib import suppress
-from threading import Thread, get_ident
+from threading import get_ident
 from types import FrameType, ModuleType, TracebackType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from fmi_core.errors import FmiError
-from fmi_core.launch import program
+from fmi_core.launch import lifeline, program
 
-__all__ = ["main", "send", "tell_others", "watch_lifeline"]
+__all__ = ["main", "run", "send", "tell_others"]
 
 OWN_FILES = (__file__, program.__file__)
 """Files whose frames a user is not shown."""
@@ -32,7 +32,7 @@ def main(argv: list[str]) -> None:
     """
     report_fd, rank, kind, name, *arguments = argv
     os.set_inheritable(int(report_fd), False)
-    watch_lifeline()
+    lifeline.watch()
     for stream in (sys.stdout, sys.stderr):
         # A pipe is buffered in blocks by default, and its reader would see lines much too late.
         stream.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # Python's own, not yet replaced
@@ -42,11 +42,26 @@ def main(argv: list[str]) -> None:
     # A new module, that stays: threads and exit functions of the program may outlive its code.
     sys.modules["__main__"] = ModuleType("__main__")
     try:
-        program.load(kind, name).run(sys.modules["__main__"].__dict__)
+        run(kind, name, sys.modules["__main__"].__dict__)
     except SystemExit as error:
         if error.code not in (None, 0):
             tell_others(f"rank {rank} exited with code {error.code if isinstance(error.code, int) else 1}")
         raise
+
+
+def run(kind: str, name: str, namespace: dict[str, Any]) -> None:
+    """Run the program in ``namespace``; if it ends well, let its communicators leave the job.
+
+    Raises:
+        BaseException: what the program raises, or what leaving the job brings to light.
+    """
+    try:
+        program.load(kind, name).run(namespace)
+    except SystemExit as error:
+        if error.code in (None, 0):
+            _finish()
+        raise
+    _finish()
 
 
 def send(report_fd: int, line: bytes) -> None:
@@ -56,27 +71,18 @@ def send(report_fd: int, line: bytes) -> None:
             line = line[os.write(report_fd, line) :]
 
 
+def _finish() -> None:
+    runtime = sys.modules.get("fmi_core.runtime")  # a program that never loaded it has no communicator
+    if runtime is not None:
+        runtime.finish()
+
+
 def tell_others(sentence: str) -> None:
     """Let the communicators of this process, if there are any, tell the other ranks that this one failed."""
     runtime = sys.modules.get("fmi_core.runtime")  # a program that never loaded it has no communicator
     if runtime is not None:
         with suppress(FmiError):  # the way to the others may be what failed
             runtime.fail(sentence)
-
-
-def watch_lifeline() -> None:
-    """Where the kernel does not do it: end this process's group when the launcher is gone."""
-    lifeline = os.environ.pop("FMI_LIFELINE", None)
-    if lifeline is None:
-        return
-    os.set_inheritable(int(lifeline), False)
-    Thread(target=_watch, args=(int(lifeline),), name="fmi-lifeline", daemon=True).start()
-
-
-def _watch(lifeline: int) -> NoReturn:
-    os.read(lifeline, 1)
-    os.killpg(0, signal.SIGKILL)
-    os._exit(128 + signal.SIGKILL)  # for the type: the signal came first
 
 
 class _Reporter:

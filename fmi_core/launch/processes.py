@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-__all__ = ["KERNEL_LIFELINE", "LIFELINE_VARIABLE", "Process"]
+from fmi_core.launch import lifeline
 
-KERNEL_LIFELINE = hasattr(fcntl, "F_SETSIG")
-"""Whether the kernel kills a process group when its lifeline closes (Linux); else the child watches it."""
+__all__ = ["Process"]
+
 _REAP_S = 5.0
-LIFELINE_VARIABLE = "FMI_LIFELINE"
 
 
 class Process:
     """One child, the leader of a session and process group of its own.
 
-    A *lifeline* ties the child to this process: a pipe whose only write end is held here. When this process
-    ends, however it ends, the kernel closes that end and sends SIGKILL to the child's whole group
-    (``O_ASYNC`` with ``F_SETOWN`` and ``F_SETSIG``, see fcntl(2)). Where the kernel cannot do that, the child
-    is told the read end in ``FMI_LIFELINE`` and has to watch it.
+    It is tied to this process by a lifeline, see :mod:`fmi_core.launch.lifeline`; if ``watches``, it is told
+    which descriptor that is, and calls :func:`fmi_core.launch.lifeline.watch`.
 
     The child stays a zombie until :meth:`reap`. That keeps its number from being given to another process,
     so that signals to the group never hit a stranger.
@@ -41,25 +37,23 @@ class Process:
         stdout: int,
         stderr: int,
         inherited: Sequence[int] = (),
+        watches: bool = False,
     ) -> None:
         reader, self._lifeline = os.pipe()
-        watch = {} if KERNEL_LIFELINE else {LIFELINE_VARIABLE: str(reader)}
+        told = {lifeline.VARIABLE: str(reader)} if watches else {}
         self._status: int | None = None
         self._reaped = False
         try:
             self._popen = subprocess.Popen(  # noqa: S603 - running the user's program is the purpose
                 argv,
-                env={**environment, **watch},
+                env={**environment, **told},
                 stdin=subprocess.DEVNULL if stdin is None else stdin,
                 stdout=stdout,
                 stderr=stderr,
                 pass_fds=(*inherited, reader),
                 start_new_session=True,
             )
-            if KERNEL_LIFELINE:
-                fcntl.fcntl(reader, fcntl.F_SETOWN, -self.pid)
-                fcntl.fcntl(reader, fcntl.F_SETSIG, signal.SIGKILL)
-                fcntl.fcntl(reader, fcntl.F_SETFL, fcntl.fcntl(reader, fcntl.F_GETFL) | os.O_ASYNC)
+            lifeline.arm(reader, self.pid)
         except OSError:
             os.close(self._lifeline)
             raise

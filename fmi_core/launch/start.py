@@ -71,6 +71,7 @@ def start_processes(
                     stdout=stdout,
                     stderr=stderr,
                     inherited=inherited,
+                    watches=program.kind != "executable",
                 )
             except OSError:
                 _close(reader)
@@ -106,6 +107,7 @@ def start_threads(
                 stdout=pipes.writer(-1, "stdout"),
                 stderr=pipes.writer(-1, "stderr"),
                 inherited=[fd for fds in plan for fd in fds],
+                watches=True,
             )
     except OSError:
         for reader in readers:

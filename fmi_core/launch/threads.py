@@ -22,7 +22,7 @@ from types import FrameType, ModuleType, TracebackType
 from typing import Any, TextIO, cast
 
 from fmi_core.channels.memory import MemoryHub
-from fmi_core.launch import bootstrap, program
+from fmi_core.launch import bootstrap, lifeline, program
 from fmi_core.launch.failures import Ending, Failure, from_exception, from_status
 from fmi_core.launch.report import PREFIX
 from fmi_core.runtime import in_process
@@ -113,9 +113,8 @@ def _exit_code(error: SystemExit) -> int:
 def _run_rank(slot: _Slot, hub: MemoryHub, kind: str, name: str) -> None:
     _SLOT.set(slot)
     ended = _Ended(slot)
-    # Twice: inside, while the communicator can still tell the others; outside, for what closing it raises.
-    with ended, in_process(hub, slot.rank), ended:
-        program.load(kind, name).run(slot.namespace)
+    with in_process(hub, slot.rank), ended:
+        bootstrap.run(kind, name, slot.namespace)
     slot.flush()
     ledger = hub.values.get(f"{PREFIX}{slot.rank}", b"")
     bootstrap.send(slot.report_fd, Ending(ended.failure, ledger.decode()).encode())
@@ -147,7 +146,7 @@ def main(argv: list[str]) -> None:
         argv: the arguments in this module's docstring.
     """
     plan, kind, name, *arguments = argv
-    bootstrap.watch_lifeline()
+    lifeline.watch()
     slots = [_open_slot(rank, *fds) for rank, fds in enumerate(json.loads(plan))]
     signal.signal(signal.SIGTERM, partial(_terminate, slots))
     for stream in ("stdin", "stdout", "stderr"):
