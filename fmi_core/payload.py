@@ -94,6 +94,10 @@ def _from_protocol(buffer: object, name: str) -> Array:
     try:
         view = memoryview(buffer)  # type: ignore[arg-type]  # this is the check
     except TypeError:
+        if hasattr(buffer, "__array_interface__"):
+            return np.asarray(buffer)
+        if hasattr(buffer, "__dlpack__") and hasattr(buffer, "__dlpack_device__"):
+            return _from_dlpack(buffer, name)
         raise ArgumentError(
             f"{name} is {type(buffer).__name__}; expected a NumPy array or another object with the buffer "
             "protocol (for Python objects, use the lower-case method)",
@@ -109,6 +113,50 @@ def _from_protocol(buffer: object, name: str) -> Array:
             argument=name,
             value=view.format,
         ) from None
+
+
+_DLPACK_HOST: Final = frozenset({1, 3, 11, 13})
+"""Kinds of memory that the processor reaches: its own, and what CUDA and ROCm pin or manage for it."""
+
+
+class _Capsule:
+    """A DLPack capsule as NumPy takes it."""
+
+    def __init__(self, capsule: object, device: tuple[int, int]) -> None:
+        self._capsule = capsule
+        self._device = device
+
+    def __dlpack__(self, **_: object) -> object:
+        return self._capsule
+
+    def __dlpack_device__(self) -> tuple[int, int]:
+        return 1, 0 if self._device[0] != 1 else self._device[1]
+
+
+def _from_dlpack(buffer: Any, name: str) -> Array:
+    import ctypes
+
+    import numpy as np
+
+    device = buffer.__dlpack_device__()
+    if device[0] not in _DLPACK_HOST:
+        raise ArgumentError(
+            f"{name} is {type(buffer).__name__} in the memory of device {tuple(device)}; copy it to the host first",
+            argument=name,
+            value=type(buffer).__name__,
+        )
+    try:
+        capsule = buffer.__dlpack__(max_version=(1, 0))
+    except TypeError:  # from before DLPack 1.0
+        capsule = buffer.__dlpack__()
+    # Before 1.0 a capsule did not say whether memory may be written; NumPy then forbids it, MPI does not.
+    silent = '"dltensor"' in repr(capsule)
+    array: Array = np.from_dlpack(_Capsule(capsule, device))
+    if silent and array.flags.c_contiguous and array.nbytes:
+        memory = (ctypes.c_char * array.nbytes).from_address(array.ctypes.data)
+        memory._owner = array  # type: ignore[attr-defined]  # noqa: SLF001  # keeps the memory alive
+        array = np.frombuffer(memoryview(memory), array.dtype).reshape(array.shape)
+    return array
 
 
 def as_bytes(array: Array) -> View:

@@ -10,25 +10,30 @@ from typing import Any, TypeVar
 from fmi_core.communicator.ledger import Ledger
 from fmi_core.communicator.requests import Request
 from fmi_core.engine.agreement import call_text
-from fmi_core.engine.blocks import BlockSpace
+from fmi_core.engine.blocks import BlockSpace, ObjectBlocks
 from fmi_core.engine.progress import Engine, Pending
 from fmi_core.engine.task import CollectiveTask
 from fmi_core.errors import ArgumentError, FmiError
 from fmi_core.ops import Op
 from fmi_core.selection.select import Choice, Selector
 
-__all__ = ["TAG_UB", "CommunicatorBase", "Plan"]
+__all__ = ["CONTEXT_STEP", "TAG_UB", "CommunicatorBase", "Family", "Plan"]
 
 TAG_UB = 2**31 - 1
 """The largest tag."""
+CONTEXT_STEP = 4
+"""How far the contexts of two communicators are apart at least."""
 
 T = TypeVar("T")
 
 
 class Plan:
-    """A collective that is about to run: how, on which data, and what it returns."""
+    """A collective that is about to run: how, on which data, and what it returns.
 
-    __slots__ = ("blocks", "choice", "collective", "count", "dtype", "op", "result", "root")
+    ``exact`` is whether messages must fill the memory that is meant for them.
+    """
+
+    __slots__ = ("blocks", "choice", "collective", "count", "dtype", "exact", "op", "result", "root")
 
     def __init__(
         self,
@@ -41,6 +46,7 @@ class Plan:
         dtype: str = "",
         count: int = -1,
         op: Op | None = None,
+        exact: bool = True,
     ) -> None:
         self.collective = collective
         self.choice = choice
@@ -50,6 +56,23 @@ class Plan:
         self.dtype = dtype
         self.count = count
         self.op = op
+        self.exact = exact
+
+
+class Family:
+    """What the communicators of one job share: the one of all ranks, and the next free context.
+
+    A context is a multiple of :data:`CONTEXT_STEP`: of the four numbers from there on, the first is for
+    the program's own messages, the second for collectives, the third for what point-to-point calls say
+    to each other, the fourth for making communicators of a few ranks. A new communicator's context is the
+    highest that is free on any of its members, so it is free on all of them, and above all earlier ones.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.next_context = 2 * CONTEXT_STEP
+        self.alone: Any = None
+        """The communicator of this rank alone, once it was asked for."""
 
 
 class CommunicatorBase:
@@ -58,10 +81,12 @@ class CommunicatorBase:
     Args:
         engine: this rank's engine.
         ranks: ranks of the job, by rank of the communicator.
-        context: an even number, the same on all its ranks and unlike any other communicator's.
+        context: a multiple of :data:`CONTEXT_STEP`, the same on all its ranks and unlike any other
+            communicator's of one of them.
         selector: chooses algorithms.
         ledger: where calls are counted.
         name: for people.
+        family: what it shares with the communicator that it was made from; ``None``: it is the first.
     """
 
     def __init__(
@@ -72,6 +97,7 @@ class CommunicatorBase:
         selector: Selector,
         ledger: Ledger,
         name: str,
+        family: Family | None = None,
     ) -> None:
         self._engine = engine
         self._ranks = ranks
@@ -81,8 +107,11 @@ class CommunicatorBase:
         self._rank = self._index[engine.rank]
         self._others = [rank for rank in ranks if rank != engine.rank]
         self._collectives = 0
+        self._synchronous = 0
         self._calls: dict[tuple[Any, ...], bytes] = {}
-        self._closed = False
+        self._freed = False
+        self._derived = family is not None
+        self._family = Family() if family is None else family
         self.ledger = ledger
         self.name = name
 
@@ -118,7 +147,9 @@ class CommunicatorBase:
     # --- checks -----------------------------------------------------------------------------------
 
     def _check_open(self) -> None:
-        if self._closed:
+        if self._freed:
+            raise ArgumentError(f"communicator {self.name} was freed; use it before", argument="comm", value=self.name)
+        if self._family.closed:
             raise FmiError(f"communicator {self.name} is closed; call fmi.init() and use it before it is closed")
 
     def _check_rank(self, rank: int, argument: str) -> int:
@@ -147,6 +178,7 @@ class CommunicatorBase:
             choice.algorithm.schedule(self._rank, self.size, max(plan.root, 0), choice.blocks),
             plan.blocks,
             self._ranks,
+            exact=plan.exact,
         )
         self._collectives += 1
         return task
@@ -171,6 +203,15 @@ class CommunicatorBase:
             return result
 
         return Request(self._engine, task, finish)
+
+    def _plan_barrier(self) -> Plan:
+        return Plan("barrier", self._selector.choose("barrier", 0), ObjectBlocks({}), lambda: None)
+
+    def _plan_gossip(self, collective: str, value: Any) -> Plan:
+        """Every rank's ``value`` in a list, for a call named ``collective`` that is about something else."""
+        space = ObjectBlocks({self._rank: value})
+        choice = self._selector.choose("allgather", None, splittable=False)
+        return Plan(collective, choice, space, lambda: [space.value(rank) for rank in range(self.size)])
 
     def _record(self, plan: Plan, task: CollectiveTask, seconds: float) -> None:
         self.ledger.record(plan.collective, self.channel, plan.choice.label, task.sent_bytes, seconds)

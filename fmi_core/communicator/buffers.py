@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from fmi_core.communicator.base import CommunicatorBase, Plan
-from fmi_core.engine.blocks import ArrayBlocks, ObjectBlocks, Region
+from fmi_core.communicator.specs import array_of
+from fmi_core.engine.blocks import ArrayBlocks, Region
 from fmi_core.errors import ArgumentError
 from fmi_core.ops import SUM, Op, as_op
-from fmi_core.payload import IN_PLACE, Array, as_array
+from fmi_core.payload import IN_PLACE, Array
 
 __all__ = ["BufferCollectives"]
 
@@ -24,13 +25,13 @@ class BufferCollectives(CommunicatorBase):
     operator), :class:`~fmi_core.errors.PeerLostError` when a rank is gone, and
     :class:`~fmi_core.errors.DeadlineExceeded` after :attr:`timeout_s` seconds.
 
-    Shapes are free: buffers are taken as 1-D, in memory order. ``p`` is the communicator's size.
+    Shapes are free: buffers are taken as 1-D, in memory order; what else may be given for a buffer is
+    said in :mod:`fmi_core.communicator.specs`. ``p`` is the communicator's size.
     """
 
     def Barrier(self) -> None:
         """Return once every rank has called this."""
-        choice = self._selector.choose("barrier", 0)
-        self._run(Plan("barrier", choice, ObjectBlocks({}), lambda: None))
+        self._run(self._plan_barrier())
 
     def Bcast(self, buf: Any, root: int = 0) -> None:
         """Fill ``buf`` on every rank with rank ``root``'s; the same size everywhere."""
@@ -90,14 +91,17 @@ class BufferCollectives(CommunicatorBase):
     def Reduce_scatter(
         self, sendbuf: Any, recvbuf: Any, recvcounts: Sequence[int] | None = None, op: OpLike = SUM
     ) -> None:
-        """As :meth:`Reduce_scatter_block`, with ``recvcounts[rank]`` elements for each rank."""
-        self._run(self._plan_reduce_scatter(sendbuf, recvbuf, recvcounts, op))
+        """As :meth:`Reduce_scatter_block`, with ``recvcounts[rank]`` elements for each rank.
+
+        Without ``recvcounts``, ranks first tell each other the sizes of their ``recvbuf``.
+        """
+        self._run(self._plan_reduce_scatter(sendbuf, recvbuf, self._counts(sendbuf, recvbuf, recvcounts), op))
 
     # --- plans: moving ----------------------------------------------------------------------------
 
     def _plan_bcast_buffer(self, buf: Any, root: int) -> Plan:
         here = self.rank == self._check_rank(root, "root")
-        array = as_array(buf, name="buf", writable=not here)
+        array = array_of(buf, name="buf", writable=not here)
         choice = self._selector.choose("bcast", array.nbytes)
         region = Region(0, array, _cut(array.size, choice.blocks), writable=not here)
         space = ArrayBlocks(array.dtype, [region], _none)
@@ -106,17 +110,17 @@ class BufferCollectives(CommunicatorBase):
     def _plan_scatter_buffer(self, sendbuf: Any, recvbuf: Any, root: int) -> Plan:
         size = self.size
         if self.rank == self._check_rank(root, "root"):
-            send = as_array(sendbuf, name="sendbuf")
+            send = array_of(sendbuf, name="sendbuf", blocks=self.size)
             count = self._part(send, "sendbuf")
             part = send[self.rank * count : (self.rank + 1) * count]
             if recvbuf is not IN_PLACE:
-                receive = as_array(recvbuf, name="recvbuf", writable=True)
+                receive = array_of(recvbuf, name="recvbuf", writable=True)
                 _check_like("recvbuf", receive, part, "one part of sendbuf")
                 receive[...] = part
             regions = [Region(0, send, _even(size, count), writable=False)]
             dtype = send.dtype
         else:
-            receive = as_array(recvbuf, name="recvbuf", writable=True)
+            receive = array_of(recvbuf, name="recvbuf", writable=True)
             count, dtype = receive.size, receive.dtype
             regions = [Region(self.rank, receive, (0, count))]
         choice = self._selector.choose("scatter", count * dtype.itemsize)
@@ -126,12 +130,12 @@ class BufferCollectives(CommunicatorBase):
     def _plan_gather_buffer(self, sendbuf: Any, recvbuf: Any, root: int) -> Plan:
         size = self.size
         if self.rank == self._check_rank(root, "root"):
-            receive = as_array(recvbuf, name="recvbuf", writable=True)
+            receive = array_of(recvbuf, name="recvbuf", writable=True, blocks=self.size)
             count, dtype = self._part(receive, "recvbuf"), receive.dtype
             self._place(sendbuf, receive, count)
             regions = [Region(0, receive, _even(size, count))]
         else:
-            send = as_array(sendbuf, name="sendbuf")
+            send = array_of(sendbuf, name="sendbuf")
             count, dtype = send.size, send.dtype
             regions = [Region(self.rank, send, (0, count), writable=False)]
         choice = self._selector.choose("gather", count * dtype.itemsize)
@@ -139,7 +143,7 @@ class BufferCollectives(CommunicatorBase):
         return Plan("gather", choice, space, _nothing, root=root, dtype=dtype.str, count=count)
 
     def _plan_allgather_buffer(self, sendbuf: Any, recvbuf: Any) -> Plan:
-        receive = as_array(recvbuf, name="recvbuf", writable=True)
+        receive = array_of(recvbuf, name="recvbuf", writable=True, blocks=self.size)
         count, dtype = self._part(receive, "recvbuf"), receive.dtype
         self._place(sendbuf, receive, count)
         choice = self._selector.choose("allgather", count * dtype.itemsize)
@@ -148,8 +152,8 @@ class BufferCollectives(CommunicatorBase):
 
     def _plan_alltoall_buffer(self, sendbuf: Any, recvbuf: Any) -> Plan:
         size = self.size
-        receive = as_array(recvbuf, name="recvbuf", writable=True)
-        send = receive.copy() if sendbuf is IN_PLACE else as_array(sendbuf, name="sendbuf")
+        receive = array_of(recvbuf, name="recvbuf", writable=True, blocks=self.size)
+        send = receive.copy() if sendbuf is IN_PLACE else array_of(sendbuf, name="sendbuf", blocks=self.size)
         _check_like("recvbuf", receive, send, "sendbuf")
         count, dtype = self._part(send, "sendbuf"), send.dtype
         choice = self._selector.choose("alltoall", count * dtype.itemsize)
@@ -165,22 +169,22 @@ class BufferCollectives(CommunicatorBase):
     def _plan_reduce(self, sendbuf: Any, recvbuf: Any, op: OpLike, root: int) -> Plan:
         if self.rank == self._check_rank(root, "root"):
             return self._plan_fold_buffer("reduce", sendbuf, recvbuf, op, root)
-        send = as_array(sendbuf, name="sendbuf")
+        send = array_of(sendbuf, name="sendbuf")
         return self._folding("reduce", send, as_op(op), root, writable=False)
 
     def _plan_exscan(self, sendbuf: Any, recvbuf: Any, op: OpLike) -> Plan:
         if self.rank:
             return self._plan_fold_buffer("exscan", sendbuf, recvbuf, op)
-        send = as_array(recvbuf if sendbuf is IN_PLACE else sendbuf, name="sendbuf")
+        send = array_of(recvbuf if sendbuf is IN_PLACE else sendbuf, name="sendbuf")
         return self._folding("exscan", send, as_op(op), -1, writable=False)
 
     def _plan_fold_buffer(self, collective: str, sendbuf: Any, recvbuf: Any, op: OpLike, root: int = -1) -> Plan:
         """A fold whose result goes to ``recvbuf``, where the work is done too."""
         operator = as_op(op)
-        receive = as_array(recvbuf, name="recvbuf", writable=True)
+        receive = array_of(recvbuf, name="recvbuf", writable=True)
         operator.check(receive.dtype)
         if sendbuf is not IN_PLACE:
-            send = as_array(sendbuf, name="sendbuf")
+            send = array_of(sendbuf, name="sendbuf")
             _check_like("recvbuf", receive, send, "sendbuf")
             receive[...] = send
         return self._folding(collective, receive, operator, root, writable=True)
@@ -201,8 +205,10 @@ class BufferCollectives(CommunicatorBase):
     def _plan_reduce_scatter(self, sendbuf: Any, recvbuf: Any, recvcounts: Sequence[int] | None, op: OpLike) -> Plan:
         size, rank = self.size, self.rank
         operator = as_op(op)
-        receive = as_array(recvbuf, name="recvbuf", writable=True)
-        send = receive if sendbuf is IN_PLACE else as_array(sendbuf, name="sendbuf")
+        even = recvcounts is None
+        whole = size if sendbuf is IN_PLACE and even else 1
+        receive = array_of(recvbuf, name="recvbuf", writable=True, blocks=whole)
+        send = receive if sendbuf is IN_PLACE else array_of(sendbuf, name="sendbuf", blocks=size if even else 1)
         operator.check(send.dtype)
         if recvcounts is None:
             offsets: Sequence[int] = _even(size, self._part(send, "sendbuf"))
@@ -249,9 +255,17 @@ class BufferCollectives(CommunicatorBase):
         """Put this rank's own part where the others' will be."""
         if sendbuf is not IN_PLACE:
             part = receive[self.rank * count : (self.rank + 1) * count]
-            send = as_array(sendbuf, name="sendbuf")
+            send = array_of(sendbuf, name="sendbuf")
             _check_like("sendbuf", send, part, f"one of {self.size} parts of recvbuf")
             part[...] = send
+
+    def _counts(self, sendbuf: Any, recvbuf: Any, recvcounts: Sequence[int] | None) -> Sequence[int] | None:
+        """The counts of a reduce_scatter; those that were not given are collected."""
+        if recvcounts is not None or sendbuf is IN_PLACE:
+            return recvcounts
+        size = array_of(recvbuf, name="recvbuf", writable=True).size
+        counts: list[int] = self._run(self._plan_gossip("reduce_scatter_counts", size))
+        return counts
 
     def _counted(self, counts: Sequence[int], send: Array) -> list[int]:
         offsets = [0]

@@ -6,9 +6,8 @@ import warnings
 from types import TracebackType
 from typing import Self
 
-from fmi_core.communicator.buffers import BufferCollectives
-from fmi_core.communicator.objects import ObjectCollectives
-from fmi_core.communicator.point_to_point import PointToPoint
+from fmi_core.communicator.persistent import PersistentRequests
+from fmi_core.communicator.shaping import Shaping
 from fmi_core.control import Notice
 from fmi_core.errors import AbortedError, FmiError, PeerLostError
 from fmi_core.units import format_bytes
@@ -16,7 +15,7 @@ from fmi_core.units import format_bytes
 __all__ = ["Communicator"]
 
 
-class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
+class Communicator(PersistentRequests, Shaping):
     """N ranks that can talk to each other; :func:`fmi_core.init` gives the one of the whole job.
 
     Use it in a ``with`` statement: at its end all ranks come together and the channels are closed;
@@ -31,10 +30,6 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
     def Get_size(self) -> int:
         """The number of ranks, as :attr:`size`."""
         return self.size
-
-    def Get_name(self) -> str:
-        """The communicator's name."""
-        return self.name
 
     def abort(self, code: int = 1, reason: str = "abort was called") -> None:
         """End the whole job: the other ranks raise :class:`~fmi_core.errors.AbortedError`, this one exits.
@@ -54,20 +49,23 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
 
     @property
     def closed(self) -> bool:
-        """Whether :meth:`close` was called, or the job failed."""
-        return self._closed
+        """Whether :meth:`close` or ``Free`` was called, or the job failed."""
+        return self._freed or self._family.closed
 
     def close(self) -> None:
         """Leave the job together with the other ranks, and close the channels; idempotent.
 
         Waits for the other ranks to close as well (at most :attr:`timeout_s`, then it leaves alone),
-        so that a call which only some ranks made is noticed.
+        so that a call which only some ranks made is noticed. All communicators that were made from this
+        one are closed with it; on one of those, ``close`` is ``Free``.
 
         Raises:
             PeerLostError, AbortedError, MismatchError: the job broke before all ranks came to its end,
                 and no call has said so yet.
         """
-        if self._closed:
+        if self._derived:
+            self._freed = True
+        if self.closed:
             return
         if self._engine.told:  # the program knows that the job is broken, and went on: nobody to meet
             self._shut()
@@ -85,7 +83,7 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
 
     def fail(self, reason: str) -> None:
         """Leave the job because this rank's program failed; the other ranks are told ``reason``. Idempotent."""
-        if self._closed:
+        if self._family.closed:
             return
         if self._engine.failure is None:
             rank = self._engine.rank
@@ -93,7 +91,7 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
         self._shut()
 
     def _shut(self) -> None:
-        self._closed = True
+        self._family.closed = True
         self._engine.close()
 
     def _warn_of_unreceived(self) -> None:
@@ -114,7 +112,9 @@ class Communicator(PointToPoint, ObjectCollectives, BufferCollectives):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        if self._derived:
+            self._freed = True  # an exception goes on to the program's end, which tells the others
+        elif error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
             self.close()
         elif isinstance(error, AbortedError):
             self._shut()

@@ -26,8 +26,7 @@ class ObjectCollectives(CommunicatorBase):
 
     def barrier(self) -> None:
         """Return once every rank has called this."""
-        choice = self._selector.choose("barrier", 0)
-        self._run(Plan("barrier", choice, ObjectBlocks({}), lambda: None))
+        self._run(self._plan_barrier())
 
     def bcast(self, obj: Any = None, root: int = 0) -> Any:
         """Rank ``root``'s ``obj``, on every rank."""
@@ -70,12 +69,7 @@ class ObjectCollectives(CommunicatorBase):
 
     def reduce_scatter(self, sendobj: Sequence[Any], op: Op | Callable[[Any, Any], Any] = SUM) -> Any:
         """The fold, in rank order, of item ``rank`` of every rank's ``sendobj``."""
-        operator = as_op(op)
-        items = self._one_per_rank(sendobj, "sendobj")
-        space = ObjectBlocks(dict(enumerate(items)), operator)
-        choice = self._choose("reduce_scatter")
-        rank = self.rank
-        return self._run(Plan("reduce_scatter", choice, space, lambda: space.value(rank), dtype=_OBJECT, op=operator))
+        return self._run(self._plan_reduce_scatter_objects(sendobj, op))
 
     # --- plans ------------------------------------------------------------------------------------
 
@@ -125,6 +119,14 @@ class ObjectCollectives(CommunicatorBase):
         result = (lambda: None) if nothing else (lambda: space.value(0))
         choice = self._choose(collective)
         return Plan(collective, choice, space, result, root=root, dtype=_OBJECT, op=operator)
+
+    def _plan_reduce_scatter_objects(self, sendobj: Sequence[Any], op: Op | Callable[[Any, Any], Any]) -> Plan:
+        operator = as_op(op)
+        items = self._one_per_rank(sendobj, "sendobj")
+        space = ObjectBlocks(dict(enumerate(items)), operator)
+        choice = self._choose("reduce_scatter")
+        rank = self.rank
+        return Plan("reduce_scatter", choice, space, lambda: space.value(rank), dtype=_OBJECT, op=operator)
 
     # --- inside -----------------------------------------------------------------------------------
 

@@ -14,17 +14,24 @@ from fmi_core.communicator.requests import (
     NullPending,
     PendingReceive,
     PendingSend,
+    PendingSynchronous,
     Request,
     Status,
 )
+from fmi_core.communicator.specs import array_of, strided_of
 from fmi_core.errors import ArgumentError, MismatchError
-from fmi_core.payload import View, as_array, as_bytes, decode, encode
+from fmi_core.payload import Array, View, as_bytes, decode, encode
 
-__all__ = ["PointToPoint"]
+__all__ = ["OBJECT", "PointToPoint"]
 
-_OBJECT = b"object"
+OBJECT = b"object"
+"""What a message says of itself that carries a pickle."""
 _RAW = frozenset({b"|u1", b"|i1", b"|S1", b"|V1"})
 """Types of single bytes, which match any type."""
+_SYNCHRONOUS = b"\x1e"
+"""After the type of a message whose sender waits to hear that it was matched; its number follows."""
+_INTERNAL = 2
+"""Added to a communicator's context: that of the messages which tell of a match."""
 
 
 class PointToPoint(CommunicatorBase):
@@ -39,11 +46,11 @@ class PointToPoint(CommunicatorBase):
             ArgumentError: ``dest`` or ``tag`` is out of range.
             DeadlineExceeded, PeerLostError, AbortedError, MismatchError: see :mod:`fmi_core.errors`.
         """
-        self._send("send", dest, tag, _OBJECT, lambda: encode(obj))
+        self._send("send", dest, tag, OBJECT, lambda: encode(obj))
 
     def isend(self, obj: Any, dest: int, tag: int = 0) -> Request:
         """Begin to send an object; it must not change before the request is complete."""
-        return self._isend("isend", dest, tag, _OBJECT, lambda: encode(obj))
+        return self._isend("isend", dest, tag, OBJECT, lambda: encode(obj))
 
     def recv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> Any:
         """Receive an object; its size need not be known.
@@ -60,7 +67,7 @@ class PointToPoint(CommunicatorBase):
         """
         del buf
         began = time.perf_counter()
-        request = self._irecv("recv", source, tag, None, _OBJECT)
+        request = self._irecv("recv", source, tag, None, OBJECT)
         value = request.wait(status)
         self.ledger.record("recv", self.channel, "", 0, time.perf_counter() - began)
         return value
@@ -68,7 +75,7 @@ class PointToPoint(CommunicatorBase):
     def irecv(self, buf: Any = None, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive an object, which the request's ``wait`` returns."""
         del buf
-        return self._irecv("irecv", source, tag, None, _OBJECT)
+        return self._irecv("irecv", source, tag, None, OBJECT)
 
     def sendrecv(
         self,
@@ -82,7 +89,7 @@ class PointToPoint(CommunicatorBase):
     ) -> Any:
         """Send one object and receive another at the same time."""
         request = self.irecv(recvbuf, source, recvtag)
-        self._send("sendrecv", dest, sendtag, _OBJECT, lambda: encode(sendobj))
+        self._send("sendrecv", dest, sendtag, OBJECT, lambda: encode(sendobj))
         return request.wait(status)
 
     # --- buffers ----------------------------------------------------------------------------------
@@ -91,7 +98,8 @@ class PointToPoint(CommunicatorBase):
         """Send a buffer to rank ``dest``, without a copy; returns once it may change again.
 
         Args:
-            buf: a contiguous NumPy array or another buffer, of any shape.
+            buf: a contiguous NumPy array or another buffer, of any shape; or a list of it and more
+                (see :mod:`fmi_core.communicator.specs`).
             dest: the receiver's rank.
             tag: a number from 0 to :data:`TAG_UB`.
 
@@ -99,12 +107,12 @@ class PointToPoint(CommunicatorBase):
             ArgumentError: the buffer, ``dest`` or ``tag`` is not usable; says why.
             DeadlineExceeded, PeerLostError, AbortedError, MismatchError: see :mod:`fmi_core.errors`.
         """
-        array = as_array(buf, name="buf")
+        array = self._outgoing(buf, dest)
         self._send("Send", dest, tag, array.dtype.str.encode(), lambda: [as_bytes(array)])
 
     def Isend(self, buf: Any, dest: int, tag: int = 0) -> Request:
         """Begin to send a buffer; it must not change before the request is complete."""
-        array = as_array(buf, name="buf")
+        array = self._outgoing(buf, dest)
         return self._isend("Isend", dest, tag, array.dtype.str.encode(), lambda: [as_bytes(array)])
 
     def Recv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> None:
@@ -121,8 +129,10 @@ class PointToPoint(CommunicatorBase):
 
     def Irecv(self, buf: Any, source: int = ANY_SOURCE, tag: int = ANY_TAG) -> Request:
         """Begin to receive into a buffer."""
-        array = as_array(buf, name="buf", writable=True)
-        return self._irecv("Recv", source, tag, [as_bytes(array)], array.dtype.str.encode())
+        if source == PROC_NULL:
+            return self._irecv("Recv", source, tag, None, b"")
+        array, unpack = strided_of(buf, name="buf", writable=True)
+        return self._irecv("Recv", source, tag, [as_bytes(array)], array.dtype.str.encode(), _then(unpack, array))
 
     def Sendrecv(
         self,
@@ -137,6 +147,22 @@ class PointToPoint(CommunicatorBase):
         """Send one buffer and receive into another at the same time."""
         request = self.Irecv(recvbuf, source, recvtag)
         self.Send(sendbuf, dest, sendtag)
+        request.wait(status)
+
+    def Sendrecv_replace(
+        self,
+        buf: Any,
+        dest: int,
+        sendtag: int = 0,
+        source: int = ANY_SOURCE,
+        recvtag: int = ANY_TAG,
+        status: Status | None = None,
+    ) -> None:
+        """Send a buffer, and receive another message into it."""
+        array = self._outgoing(buf, dest)
+        sent = array.copy()
+        request = self.Irecv(buf, source, recvtag)
+        self._send("Sendrecv_replace", dest, sendtag, array.dtype.str.encode(), lambda: [as_bytes(sent)])
         request.wait(status)
 
     # --- probing ----------------------------------------------------------------------------------
@@ -156,9 +182,7 @@ class PointToPoint(CommunicatorBase):
         if where is None:
             self._status_null(status)
             return True
-        probing = _Probing(lambda: self._engine.matcher.probe(*where), self._others, *where)
-        self._engine.wait(probing)
-        return self._probed(probing.found, status)
+        return self._probed(self._await_arrival(where), status)
 
     def Probe(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, status: Status | None = None) -> bool:
         """As :meth:`probe`."""
@@ -169,6 +193,18 @@ class PointToPoint(CommunicatorBase):
         return self.iprobe(source, tag, status)
 
     # --- inside -----------------------------------------------------------------------------------
+
+    def _await_arrival(self, where: tuple[int, int, int]) -> Arrival:
+        """Wait until a message has arrived that a receive with these arguments would take."""
+        probing = _Probing(lambda: self._engine.matcher.probe(*where), self._others, *where)
+        self._engine.wait(probing)
+        assert probing.found is not None
+        return probing.found
+
+    @staticmethod
+    def _outgoing(buf: Any, dest: int) -> Array:
+        """The array to send; what goes nowhere need not be a buffer."""
+        return array_of([None, 0] if dest == PROC_NULL else buf, name="buf")
 
     def _send(self, what: str, dest: int, tag: int, descriptor: bytes, payload: Callable[[], Sequence[View]]) -> None:
         began = time.perf_counter()
@@ -182,6 +218,8 @@ class PointToPoint(CommunicatorBase):
         descriptor: bytes,
         payload: Callable[[], Sequence[View]],
         began: float | None = None,
+        *,
+        synchronous: bool = False,
     ) -> Request:
         self._check_open()
         self._check_tag(tag)
@@ -192,28 +230,47 @@ class PointToPoint(CommunicatorBase):
         since = time.perf_counter() if began is None else began
         views = payload()
         nbytes = sum(view.nbytes for view in views)
-        sending = self._engine.post((peer,), self._context, tag, descriptor, views)
-        pending = PendingSend(sending, self._context, tag, peer, f"{what}(dest={dest}, tag={tag})")
+        text = f"{what}(dest={dest}, tag={tag})"
+        if synchronous:
+            self._synchronous += 1
+            matched = Receive(self._context | _INTERNAL, peer, self._synchronous, [])
+            self._engine.matcher.post(matched)
+            descriptor += _SYNCHRONOUS + b"%d" % self._synchronous
+            sending = self._engine.post((peer,), self._context, tag, descriptor, views)
+            pending: PendingSend = PendingSynchronous(sending, matched, self._context, tag, peer, text)
+        else:
+            sending = self._engine.post((peer,), self._context, tag, descriptor, views)
+            pending = PendingSend(sending, self._context, tag, peer, text)
 
         def finish() -> None:
             self.ledger.record(what, self.channel, "", nbytes, time.perf_counter() - since)
 
         return Request(self._engine, pending, finish)
 
-    def _irecv(self, what: str, source: int, tag: int, views: Sequence[View] | None, descriptor: bytes) -> Request:
+    def _irecv(
+        self,
+        what: str,
+        source: int,
+        tag: int,
+        views: Sequence[View] | None,
+        descriptor: bytes,
+        then: Callable[[Arrival], None] | None = None,
+    ) -> Request:
         where = self._where(source, tag)
         if where is None:
             return Request(self._engine, NullPending(), status=self._status_null)
         self._engine.check()
         receive = Receive(*where, views)
         self._engine.matcher.post(receive)
-        pending = PendingReceive(receive, self._others, _text(what, source, tag))
+        pending = PendingReceive(receive, self._others, _text(what, source, tag), self._matched)
 
         def finish() -> Any:
             arrival = receive.arrival
             assert arrival is not None
             self._check_kind(arrival, descriptor)
-            return decode(receive.data) if descriptor == _OBJECT else None
+            if then is not None:
+                then(arrival)
+            return decode(receive.data) if descriptor == OBJECT else None
 
         return Request(self._engine, pending, finish, lambda status: self._fill(status, receive.arrival))
 
@@ -238,9 +295,15 @@ class PointToPoint(CommunicatorBase):
                 f"tag is {tag!r}; expected a whole number from 0 to {TAG_UB}", argument="tag", value=tag
             )
 
+    def _matched(self, arrival: Arrival) -> None:
+        """A receive has taken ``arrival``: tell its sender, if that waits for it."""
+        _, synchronous, number = arrival.descriptor.partition(_SYNCHRONOUS)
+        if synchronous:
+            self._engine.post((arrival.source,), self._context | _INTERNAL, int(number), b"", ())
+
     def _check_kind(self, arrival: Arrival, mine: bytes) -> None:
-        theirs = arrival.descriptor
-        if theirs == mine or (_OBJECT not in (theirs, mine) and (theirs in _RAW or mine in _RAW)):
+        theirs = arrival.descriptor.partition(_SYNCHRONOUS)[0]
+        if theirs == mine or (OBJECT not in (theirs, mine) and (theirs in _RAW or mine in _RAW)):
             return
         source = self._index[arrival.source]
         sent, wanted = _kind(theirs), _kind(mine)
@@ -291,6 +354,13 @@ class _Probing:
         return self._what
 
 
+def _then(unpack: Callable[[int], None] | None, array: Array) -> Callable[[Arrival], None] | None:
+    """What is to be done with a message once it is complete in ``array``."""
+    if unpack is None:
+        return None
+    return lambda arrival: unpack(arrival.nbytes // array.itemsize)
+
+
 def _text(what: str, source: int, tag: int) -> str:
     whom = "ANY_SOURCE" if source == ANY_SOURCE else source
     which = "ANY_TAG" if tag == ANY_TAG else tag
@@ -298,7 +368,7 @@ def _text(what: str, source: int, tag: int) -> str:
 
 
 def _kind(descriptor: bytes) -> str:
-    if descriptor == _OBJECT:
+    if descriptor == OBJECT:
         return "an object"
     import numpy as np
 

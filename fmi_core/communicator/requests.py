@@ -3,58 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
-from fmi_core.channels.matching import ANY_SOURCE, ANY_TAG, Receive
+from fmi_core.channels.matching import ANY_SOURCE, ANY_TAG, Arrival, Receive
 from fmi_core.channels.transport import Sending
+from fmi_core.communicator.many import ManyRequests
+from fmi_core.communicator.status import PROC_NULL, UNDEFINED, Status
 from fmi_core.engine.progress import Engine, Pending
+from fmi_core.errors import ArgumentError
 
-__all__ = ["PROC_NULL", "UNDEFINED", "NullPending", "PendingReceive", "PendingSend", "Request", "Status"]
-
-PROC_NULL: Final = -2
-"""A peer that does not exist: sending to it and receiving from it does nothing."""
-UNDEFINED: Final = -32766
-"""An index or a count that has no value."""
-
-
-class Status:
-    """What is known of a message: ``source``, ``tag`` and ``nbytes``, as in MPI."""
-
-    __slots__ = ("nbytes", "source", "tag")
-
-    def __init__(self, source: int = ANY_SOURCE, tag: int = ANY_TAG, nbytes: int = 0) -> None:
-        self.source = source
-        self.tag = tag
-        self.nbytes = nbytes
-
-    def set(self, source: int, tag: int, nbytes: int) -> None:
-        """Fill in all three."""
-        self.source, self.tag, self.nbytes = source, tag, nbytes
-
-    @property
-    def count(self) -> int:
-        """The payload's size in bytes."""
-        return self.nbytes
-
-    def Get_source(self) -> int:
-        """The rank that sent the message."""
-        return self.source
-
-    def Get_tag(self) -> int:
-        """The message's tag."""
-        return self.tag
-
-    def Get_count(self, dtype: Any = None) -> int:
-        """The payload's size, in bytes or in elements of ``dtype``; :data:`UNDEFINED` if they do not divide it."""
-        if dtype is None:
-            return self.nbytes
-        import numpy as np
-
-        size = np.dtype(dtype).itemsize
-        return self.nbytes // size if self.nbytes % size == 0 else UNDEFINED
-
-    def __repr__(self) -> str:
-        return f"Status(source={self.source}, tag={self.tag}, nbytes={self.nbytes})"
+__all__ = [
+    "NO_PROC_REQUEST",
+    "PROC_NULL",
+    "REQUEST_NULL",
+    "UNDEFINED",
+    "NullPending",
+    "PendingReceive",
+    "PendingSend",
+    "PendingSynchronous",
+    "Prequest",
+    "Request",
+    "Status",
+]
 
 
 class NullPending:
@@ -82,15 +52,21 @@ class PendingReceive:
 
     call = b""
 
-    def __init__(self, receive: Receive, others: Sequence[int], what: str) -> None:
+    def __init__(
+        self, receive: Receive, others: Sequence[int], what: str, matched: Callable[[Arrival], None] | None = None
+    ) -> None:
         self.receive = receive
         self.context = receive.context
         self.tag = receive.tag
         self._owed = others if receive.source == ANY_SOURCE else (receive.source,)
         self._what = what
+        self._matched = matched
 
     def advance(self) -> bool:
-        """Whether the message is here."""
+        """Whether the message is here; ``matched`` is called, once, as soon as there is one."""
+        if self._matched is not None and self.receive.arrival is not None:
+            matched, self._matched = self._matched, None
+            matched(self.receive.arrival)
         if self.receive.error is not None:
             raise self.receive.error
         return self.receive.done
@@ -129,7 +105,23 @@ class PendingSend:
         return self._what
 
 
-class Request:
+class PendingSynchronous(PendingSend):
+    """A send that is complete only when the receiver has matched it, which a message from there says."""
+
+    def __init__(self, sending: Sending, matched: Receive, context: int, tag: int, peer: int, what: str) -> None:
+        super().__init__(sending, context, tag, peer, what)
+        self._matched = matched
+
+    def advance(self) -> bool:
+        """Whether the message is matched, and the caller's memory may change again."""
+        return self._matched.done and super().advance()
+
+    def owed_by(self) -> Sequence[int]:
+        """The receiver."""
+        return () if self._matched.done else (self._peer,)
+
+
+class Request(ManyRequests):
     """An operation that was started and may not be complete.
 
     :meth:`wait` and :meth:`test` complete it and give its result: the object received, for ``irecv``
@@ -148,13 +140,14 @@ class Request:
         self._finish = finish
         self._status = status
         self._complete = False
+        self._cancelled = False
         self._result: Any = None
         if not pending.advance():
             engine.background.append(pending)
 
     @property
     def complete(self) -> bool:
-        """Whether the operation is known to be complete."""
+        """Whether the operation is known to be complete (or there is none)."""
         return self._complete
 
     def wait(self, status: Status | None = None, *, timeout: float | None = None) -> Any:
@@ -191,76 +184,39 @@ class Request:
         """Whether the operation is complete; never waits."""
         return self.test(status)[0]
 
+    def get_status(self, status: Status | None = None) -> bool:
+        """Whether the operation is complete; it stays to be waited for, and its result to be taken."""
+        if not self._complete:
+            self.engine.progress()
+            if not self.pending.advance():
+                self.engine.check()
+                return False
+        self._tell(status)
+        return True
+
+    Get_status = get_status
+
     def cancel(self) -> bool:
         """Withdraw a receive that has not been matched; returns whether it was withdrawn."""
         if self._complete or not isinstance(self.pending, PendingReceive):
             return False
         if not self.engine.matcher.cancel(self.pending.receive):
             return False
-        self._complete = True
+        self._complete = self._cancelled = True
         self._forget()
         return True
 
-    Cancel = cancel
+    def Cancel(self) -> None:
+        """As :meth:`cancel`; whether it was is told by the status."""
+        self.cancel()
 
-    # --- many requests ----------------------------------------------------------------------------
+    def Free(self) -> None:
+        """Let go of the operation, which goes on by itself; its result is lost."""
+        self._complete = True
 
-    @classmethod
-    def waitall(cls, requests: Sequence[Request], statuses: list[Status] | None = None) -> list[Any]:
-        """Wait for all; returns their results in order."""
-        results = []
-        for index, request in enumerate(requests):
-            status = Status()
-            results.append(request.wait(status))
-            _put(statuses, index, status)
-        return results
-
-    @classmethod
-    def waitany(cls, requests: Sequence[Request], status: Status | None = None) -> tuple[int, Any]:
-        """Wait for one of those that had not been completed; returns its index and result.
-
-        With none left, the index is :data:`UNDEFINED`.
-        """
-        open_ones = [index for index, request in enumerate(requests) if not request.complete]
-        if not open_ones:
-            return UNDEFINED, None
-        first = requests[open_ones[0]]
-        any_of = _AnyOf([requests[index].pending for index in open_ones])
-        first.engine.wait(any_of)
-        index = open_ones[any_of.first]
-        return index, requests[index].wait(status)
-
-    @classmethod
-    def testall(cls, requests: Sequence[Request]) -> tuple[bool, list[Any] | None]:
-        """Whether all are complete, and then their results; never waits."""
-        flags = [request.test()[0] for request in requests]
-        return (True, [request.wait() for request in requests]) if all(flags) else (False, None)
-
-    @classmethod
-    def testany(cls, requests: Sequence[Request], status: Status | None = None) -> tuple[int, bool, Any]:
-        """Whether one of those that had not been completed now is: index, flag, result; never waits."""
-        open_ones = [index for index, request in enumerate(requests) if not request.complete]
-        for index in open_ones:
-            flag, result = requests[index].test(status)
-            if flag:
-                return index, True, result
-        return UNDEFINED, not open_ones, None
-
-    @classmethod
-    def Waitall(cls, requests: Sequence[Request], statuses: list[Status] | None = None) -> bool:
-        """Wait for all; always true."""
-        cls.waitall(requests, statuses)
-        return True
-
-    @classmethod
-    def Waitany(cls, requests: Sequence[Request], status: Status | None = None) -> int:
-        """Wait for one of those that had not been completed; returns its index."""
-        return cls.waitany(requests, status)[0]
-
-    @classmethod
-    def Testall(cls, requests: Sequence[Request]) -> bool:
-        """Whether all are complete; never waits."""
-        return cls.testall(requests)[0]
+    def free(self) -> None:
+        """As :meth:`Free`."""
+        self.Free()
 
     # --- inside -----------------------------------------------------------------------------------
 
@@ -275,40 +231,94 @@ class Request:
             self.engine.background.remove(self.pending)
 
     def _give(self, status: Status | None) -> Any:
-        if status is not None and self._status is not None:
-            self._status(status)
+        self._tell(status)
         return self._result
 
+    def _tell(self, status: Status | None) -> None:
+        if status is None:
+            return
+        if self._status is None or self._cancelled:
+            status.set(ANY_SOURCE, ANY_TAG, 0)
+            status.cancelled = self._cancelled
+        else:
+            self._status(status)
 
-class _AnyOf:
-    """Complete as soon as one of several is."""
+    @property
+    def _null(self) -> bool:
+        """Whether nothing is left of the operation."""
+        return self._complete
 
-    call = b""
+    def __bool__(self) -> bool:
+        return not self._null
 
-    def __init__(self, pendings: Sequence[Pending]) -> None:
-        self._pendings = pendings
-        self.context = pendings[0].context & ~1  # as for a receive from any: one of the ranks is enough
-        self.tag = pendings[0].tag
-        self.first = 0
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Request):
+            return NotImplemented
+        return self is other or (self._null and other._null)
 
-    def advance(self) -> bool:
-        for index, pending in enumerate(self._pendings):
-            if pending.advance():
-                self.first = index
-                return True
-        return False
-
-    def owed_by(self) -> Sequence[int]:
-        return sorted({rank for pending in self._pendings for rank in pending.owed_by()})
-
-    def describe(self) -> str:
-        return "waitany of " + ", ".join(pending.describe() for pending in self._pendings)
+    __hash__ = object.__hash__
 
 
-def _put(statuses: list[Status] | None, index: int, status: Status) -> None:
-    if statuses is None:
-        return
-    if index < len(statuses):
-        statuses[index].set(status.source, status.tag, status.nbytes)
-    else:
-        statuses.append(status)
+class _NullRequest(Request):
+    """No operation at all."""
+
+    def __init__(self, name: str, status: Callable[[Status], None] | None = None) -> None:
+        self._complete = True
+        self._cancelled = False
+        self._result = None
+        self._status = status
+        self._name = name
+
+    def __repr__(self) -> str:
+        return f"fmi.{self._name}"
+
+    def __reduce__(self) -> str:
+        return self._name
+
+
+REQUEST_NULL = _NullRequest("REQUEST_NULL")
+"""A request for nothing; every request that is complete is equal to it."""
+NO_PROC_REQUEST = _NullRequest("NO_PROC_REQUEST", lambda status: status.set(PROC_NULL, ANY_TAG, 0))
+"""A receive from :data:`PROC_NULL`, complete from the start."""
+
+
+class Prequest(Request):
+    """An operation that can be started again and again, with the same arguments; inactive in between.
+
+    Args:
+        begin: starts the operation once.
+    """
+
+    def __init__(self, engine: Engine, begin: Callable[[], Request]) -> None:
+        super().__init__(engine, NullPending())
+        self._begin = begin
+        self._complete = True
+        self._freed = False
+
+    def Start(self) -> None:
+        """Start the operation.
+
+        Raises:
+            ArgumentError: it was started before and not completed, or it was freed.
+        """
+        if self._freed or not self._complete:
+            state = "freed" if self._freed else "started, and not completed yet"
+            raise ArgumentError(f"the persistent request was {state}; wait for it before it is started again")
+        started = self._begin()
+        self.pending = started.pending
+        self._finish, self._status = started._finish, started._status  # noqa: SLF001  # one class of objects
+        self._complete, self._cancelled, self._result = False, False, None
+
+    @classmethod
+    def Startall(cls, requests: Sequence[Prequest]) -> None:
+        """Start all of them, in order."""
+        for request in requests:
+            request.Start()
+
+    def Free(self) -> None:
+        """Let go of the request; an operation that was started goes on by itself."""
+        self._complete = self._freed = True
+
+    @property
+    def _null(self) -> bool:
+        return self._freed

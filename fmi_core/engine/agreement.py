@@ -69,7 +69,7 @@ class Agreement:
         self._mine[key] = call
         self._order.append(key)
         if len(self._order) > _REMEMBERED:
-            del self._mine[self._order.popleft()]
+            self._mine.pop(self._order.popleft(), None)  # a number may come twice: the making of communicators
         heard = self._heard.pop(key, None)
         return self._compare(heard[0], number, heard[1], call) if heard else None
 

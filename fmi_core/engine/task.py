@@ -27,6 +27,7 @@ class CollectiveTask:
         schedule: the rounds, in ranks of the communicator.
         blocks: where the data is.
         ranks: ranks of the job by rank of the communicator.
+        exact: whether a message must fill the memory that is meant for it; if not, it may be smaller.
     """
 
     def __init__(
@@ -38,6 +39,8 @@ class CollectiveTask:
         schedule: Schedule,
         blocks: BlockSpace,
         ranks: Sequence[int],
+        *,
+        exact: bool = True,
     ) -> None:
         self.context = context
         self.tag = tag
@@ -47,6 +50,7 @@ class CollectiveTask:
         self._schedule = schedule
         self._blocks = blocks
         self._ranks = ranks
+        self._exact = exact
         self._round: Round = ()
         self._receives: list[tuple[Recv, Receive, Sequence[View] | None]] = []
         self._sends: list[Sending] = []
@@ -115,7 +119,8 @@ class CollectiveTask:
     def _check_size(self, receive: Receive) -> None:
         arrival = receive.arrival
         assert arrival is not None
-        if receive.views is not None and arrival.nbytes != receive.capacity:
+        fits = arrival.nbytes == receive.capacity or (not self._exact and arrival.nbytes < receive.capacity)
+        if receive.views is not None and not fits:
             self._engine.fail(
                 MismatchError(
                     f"rank {receive.source} sent {arrival.nbytes} bytes in {self.describe()}, "

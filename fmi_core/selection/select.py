@@ -59,6 +59,18 @@ class Selector:
         self._tune = {collective: _forced(collective, text) for collective, text in tune.items()}
         self._known: dict[_Key, Choice] = {}
 
+    def resized(self, size: int) -> Selector:
+        """A selector like this one for a communicator of ``size`` ranks.
+
+        Algorithms that are forced, and need a power of two where ``size`` is none, are not forced there.
+        """
+        if size == self._size:
+            return self
+        other = Selector(size, self._model, self._cores, {})
+        whole = size & (size - 1) == 0
+        other._tune = {name: forced for name, forced in self._tune.items() if whole or not forced[0].power_of_two}
+        return other
+
     def choose(
         self,
         collective: str,

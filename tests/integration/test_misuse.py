@@ -115,7 +115,7 @@ def test_a_mismatch_names_both_ranks_and_their_calls(channel):
         (lambda comm: comm.Gather(np.zeros(3), np.zeros(11), root=comm.rank), "recvbuf", "a multiple of 4"),
         (lambda comm: comm.Allgather(np.zeros(2), np.zeros(12)), "sendbuf", "one of 4 parts of recvbuf"),
         (lambda comm: comm.Reduce_scatter(np.zeros(4), np.zeros(1), [1, 1, 1, 2]), "recvcounts", "add up to the 4"),
-        (lambda comm: comm.Reduce_scatter(np.zeros(8), np.zeros(1)), "recvbuf", "1 elements"),
+        (lambda comm: comm.Reduce_scatter_block(np.zeros(8), np.zeros(1)), "recvbuf", "1 elements"),
     ],
 )
 def test_a_bad_argument_is_named_by_the_rank_that_passed_it(call, argument, text):
