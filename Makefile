@@ -35,7 +35,7 @@ test: lint ## lint, then every test, with coverage but for the long matrix
 	$(BIN)/python -m pytest -n $(WORKERS) -m matrix
 	$(BIN)/coverage erase
 	$(BIN)/coverage run -m pytest -n $(WORKERS) -m "not matrix"
-	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage combine --quiet 2> $(VENV)/combine.log || { cat $(VENV)/combine.log; exit 1; } # ranks that tests killed left torn files
 	@$(BIN)/coverage report
 
 lint: setup ## ruff, mypy and the import contracts
@@ -52,8 +52,9 @@ format: setup ## format the code and mend what ruff can mend
 docs: setup ## build the documentation into site/
 	$(BIN)/mkdocs build --strict
 
-bench: setup ## what `import fmi_core` costs, next to numpy
+bench: setup ## what `import fmi_core` costs, next to numpy; what non-blocking collectives hide
 	$(BIN)/python benchmarks/import_time.py
+	$(BIN)/python benchmarks/overlap.py
 
 version: ## set the version of all distributions: make version V=0.2.0
 	@$(PYTHON) .ci/version.py $(V)
