@@ -19,6 +19,7 @@ TYPE_CHECKING = False  # what type checkers take for true; importing typing for 
 if TYPE_CHECKING:
     from typing import Any
 
+    from fmi_core import errors, testing
     from fmi_core.channels.matching import ANY_SOURCE, ANY_TAG
     from fmi_core.communicator import Communicator
     from fmi_core.communicator.base import TAG_UB
@@ -76,6 +77,7 @@ _HOMES = {
     "settings": ("Settings",),
     "startup": ("init",),
 }  # fmt: skip
+_MODULES = ("errors", "testing")
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
@@ -116,16 +118,20 @@ __all__ = [
     "TruncationError",
     "UnsupportedError",
     "__version__",
+    "errors",
     "init",
+    "testing",
 ]
 
 
 def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
-    if home is None:
+    if home is None and name not in _MODULES:
         raise AttributeError(f"module 'fmi_core' has no attribute {name!r}")
     from importlib import import_module
 
+    if home is None:
+        return import_module(f"fmi_core.{name}")
     value = getattr(import_module(f"fmi_core.{home}"), name)
     globals()[name] = value
     return value

@@ -23,6 +23,11 @@ def test_what_type_checkers_see_is_what_there_is():
     assert seen - {"Any"} == set(fmi.__all__) - {"__version__"}
 
 
+def test_modules_for_users_need_no_import_of_their_own():
+    assert fmi.testing.run(2, lambda comm: comm.size) == [2, 2]
+    assert fmi.errors.FmiError is fmi.FmiError
+
+
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'fmi_core' has no attribute 'pigeon'"):
         _ = fmi.pigeon
