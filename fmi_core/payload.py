@@ -122,11 +122,11 @@ _DLPACK_HOST: Final = frozenset({1, 3, 11, 13})
 class _Capsule:
     """A DLPack capsule as NumPy takes it."""
 
-    def __init__(self, capsule: object, device: tuple[int, int]) -> None:
+    def __init__(self, capsule: Any, device: tuple[int, int]) -> None:
         self._capsule = capsule
         self._device = device
 
-    def __dlpack__(self, **_: object) -> object:
+    def __dlpack__(self, *, stream: None = None, **_: object) -> Any:
         return self._capsule
 
     def __dlpack_device__(self) -> tuple[int, int]:
