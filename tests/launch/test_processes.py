@@ -108,7 +108,7 @@ _LAUNCHER = """
 import os, subprocess, sys, time
 from fmi_core.launch.processes import Process
 process = Process(sys.argv[1:], os.environ, stdin=None, stdout=1, stderr=2)
-print("armed", flush=True)
+os.write(1, b"armed\\n")  # in one piece: the child writes to the same pipe
 time.sleep(60)
 """
 
