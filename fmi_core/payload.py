@@ -61,7 +61,7 @@ def as_array(buffer: object, *, name: str, writable: bool = False) -> Array:
     """
     import numpy as np
 
-    array = buffer if isinstance(buffer, np.ndarray) else _from_protocol(buffer, name)
+    array = np.asarray(buffer) if isinstance(buffer, np.ndarray) else _from_protocol(buffer, name)
     if array.dtype.hasobject:
         raise ArgumentError(
             f"{name} holds Python objects ({array.dtype}); use the lower-case method, or an array of numbers",
@@ -106,7 +106,7 @@ def _from_protocol(buffer: object, name: str) -> Array:
         ) from None
     try:
         return np.asarray(view)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         raise ArgumentError(
             f"{name} has elements of format {view.format!r}, which NumPy does not know ({error}); "
             "cast it: memoryview(x).cast('B')",

@@ -45,7 +45,7 @@ class Secret:
         return hmac.digest(self._text.encode(), b"fmi-core/" + purpose.encode(), sha256)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Secret) and hmac.compare_digest(self._text, other._text)
+        return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __hash__(self) -> int:
         return hash(self.derive("hash"))

@@ -31,11 +31,11 @@ def seconds(
         nbytes: the data of one rank (cut into blocks), or one block where the operation has one per rank.
         model: the channel.
         cores: how many processors all ranks share; as many as ranks, if each has its own.
-        budget: give up after this many messages.
+        budget: give up after this many messages; blocks that are listed one by one count, too.
 
     Returns:
         Seconds: the critical path, or the processors' total work shared out, whichever is longer.
-        ``None`` if the schedule has more messages than the budget.
+        ``None`` if the schedule is longer than the budget.
     """
     walk = _Walk(algorithm, size, blocks, block_bytes(algorithm, nbytes, blocks), model, budget)
     path_s = walk.run()
@@ -59,7 +59,7 @@ class _Walk:
         self.work_s = 0.0
 
     def run(self) -> float | None:
-        """Walk all ranks to their end; ``None`` if the budget of messages is used up."""
+        """Walk all ranks to their end; ``None`` if the budget is used up."""
         ready = deque(range(len(self._clocks)))
         waiting: set[int] = set()
         while ready:
@@ -89,6 +89,8 @@ class _Walk:
         for action in step:
             if type(action) is Send:
                 cost = model.overhead_s + len(action.blocks) * self._unit * model.byte_s
+                if type(action.blocks) is not range:  # listing blocks one by one takes time as well
+                    self._budget -= len(action.blocks) // 16
                 for peer in action.peers:
                     self._clocks[rank] += cost
                     self.work_s += cost
