@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 
-from fmi_core.control import Notice, error_of
-from fmi_core.errors import AbortedError, MismatchError, PeerLostError, RendezvousError
+from fmi_core.control import Notice, NoticeKind, error_of
+from fmi_core.errors import AbortedError, FmiError, MismatchError, PeerLostError, RendezvousError
 
 
 @pytest.mark.parametrize(
@@ -28,3 +30,16 @@ def test_each_kind_of_notice_is_an_error_of_its_own(notice, kind, text, fields):
     assert text in str(error)
     for name, value in fields.items():
         assert getattr(error, name) == value
+
+
+@pytest.mark.parametrize("kind", get_args(NoticeKind))
+def test_every_kind_has_an_error_and_the_rank_is_said_once(kind):
+    error = error_of(Notice(kind, 3, "rank 3 raised KeyError"))
+    assert isinstance(error, FmiError)
+    assert str(error).count("rank 3") == 1
+    assert "raised KeyError" in str(error)
+
+
+def test_a_mismatch_names_who_said_it_and_other_ranks_stay_in_the_sentence():
+    assert error_of(Notice("mismatch", 1, "rank 2 differs")).calls == {1: "rank 2 differs"}
+    assert "lost: rank 30 said so" in str(error_of(Notice("lost", 3, "rank 30 said so")))

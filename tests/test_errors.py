@@ -55,3 +55,40 @@ def test_the_plugin_interface_has_them_all():
     for name, error in classes().items():
         assert getattr(api, name) is error
     assert set(classes()) <= set(api.__all__)
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+def test_the_docstring_names_every_field(error):
+    assert type(error).__doc__
+    for field in vars(error):
+        assert f"``{field}``" in type(error).__doc__ or field == "value" or f"``{field}`` >" in type(error).__doc__
+
+
+@pytest.mark.parametrize(
+    ("error", "builtin"),
+    [(errors.ConfigError, ValueError), (errors.PeerLostError, ConnectionError), (errors.DeadlineExceeded, TimeoutError),
+     (errors.ChannelError, OSError), (errors.UnsupportedError, NotImplementedError)],
+)  # fmt: skip
+def test_a_handler_of_the_built_in_error_is_a_handler_of_ours(error, builtin):
+    sample = next(sample for sample in SAMPLES if type(sample) is error)
+    with pytest.raises(builtin) as caught:
+        raise sample
+    assert caught.value is sample
+
+
+def test_the_docstring_explains_every_class_and_the_tree_has_one_root():
+    assert re.search(r"^ +FmiError$", errors.__doc__, re.MULTILINE)
+    for name, error in classes().items():
+        assert issubclass(error, errors.FmiError)
+        assert name == "FmiError" or re.search(rf"── {name} +(\(\w+\) +)?\S.+", errors.__doc__)
+
+
+def test_notes_survive_and_what_was_passed_in_is_not_shared():
+    missing, calls = [1], {0: "a"}
+    error, other = errors.RendezvousError("m", missing=missing), errors.MismatchError("m", calls=calls)
+    missing.append(2)
+    calls[1] = "b"
+    assert (error.missing, other.calls) == ((1,), {0: "a"})
+    assert errors.MismatchError("m").calls == {}
+    error.add_note("on rank 3")
+    assert pickle.loads(pickle.dumps(error)).__notes__ == ["on rank 3"]

@@ -31,3 +31,12 @@ def test_modules_for_users_need_no_import_of_their_own():
 def test_a_name_that_does_not_exist_is_an_attribute_error():
     with pytest.raises(AttributeError, match="module 'fmi_core' has no attribute 'pigeon'"):
         _ = fmi.pigeon
+
+
+def test_a_name_is_looked_up_once(monkeypatch):
+    for name in set(fmi.__all__) - {"__version__", "errors", "testing"}:
+        monkeypatch.delitem(vars(fmi), name, raising=False)
+        value = getattr(fmi, name)
+        assert vars(fmi)[name] is value
+    assert dir(fmi) == sorted(fmi.__all__)
+    assert len(set(fmi.__all__)) == len(fmi.__all__)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+import operator
 import pickle
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import fmi_core as fmi
 from fmi_core.errors import ArgumentError
@@ -51,6 +55,10 @@ def test_arrays_fold_as_numpy_does_in_place_too_or_are_refused(name, char):
     for got in (out, left, right):
         assert got.dtype == want.dtype
         assert np.array_equal(got, want)
+    assert (a.tolist(), b.tolist()) == (
+        np.array([0, 1, 2, 3, 1], char).tolist(),
+        np.array([1, 0, 2, 1, 1], char).tolist(),
+    )
 
 
 @pytest.mark.parametrize(
@@ -167,3 +175,91 @@ def test_a_built_in_without_a_signature_is_called_with_two_values():
 def test_a_result_that_does_not_fit_is_refused(result):
     with pytest.raises(ArgumentError, match=r"returned shape .* expected shape \(2,\) of int64"):
         fold(result, np.array([1, 2]), np.array([3, 4]))
+
+
+def arrays(dtype):
+    floating = np.dtype(dtype).kind in "fc"
+    return hnp.arrays(dtype, 7, elements={"allow_nan": False, "allow_infinity": False} if floating else None)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data(), st.sampled_from([*UFUNCS]), st.sampled_from(["?", "i1", "u8", ">i4", "f2", "f4", ">f8", "c16"]))
+def test_any_values_fold_as_numpy_does(data, name, dtype):
+    op, (ufunc, allowed) = getattr(fmi, name), UFUNCS[name]
+    if np.dtype(dtype).char not in allowed:
+        return
+    a, b = data.draw(arrays(dtype)), data.draw(arrays(dtype))
+    out = np.empty_like(a)
+    with np.errstate(all="ignore"):
+        op.fold(a, b, out)
+        want = ufunc(a, b).astype(dtype)
+    assert out.tobytes() == want.tobytes()
+
+
+@pytest.mark.parametrize("name", UFUNCS)
+@pytest.mark.parametrize("dtype", ["S3", "U3", "M8[s]", "m8[s]", "V4", "O", PAIRS])
+def test_what_is_no_number_is_refused_by_every_operator_on_numbers(name, dtype):
+    with pytest.raises(ArgumentError, match=r"is not defined for .*bool, int8, uint8") as caught:
+        getattr(fmi, name).check(np.dtype(dtype))
+    assert (caught.value.argument, caught.value.value) == ("op", name)
+
+
+def test_not_a_number_wins_as_in_numpy():
+    out = np.empty(2)
+    fmi.MIN.fold(np.array([np.nan, 1.0]), np.array([1.0, np.nan]), out)
+    assert np.isnan(out).all()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-2, 2), min_size=1, max_size=9), st.data())
+@pytest.mark.parametrize(("op", "extreme"), [(fmi.MINLOC, min), (fmi.MAXLOC, max)])
+def test_a_location_is_the_lowest_index_of_the_extreme_in_any_order_of_folds(op, extreme, values, data):
+    pairs = [(value, index) for index, value in enumerate(values)]
+    folds = [np.array([pair], PAIRS) for pair in pairs]
+    objects = list(pairs)
+    while len(objects) > 1:
+        at = data.draw(st.integers(0, len(objects) - 2))
+        objects[at : at + 2] = [op(*objects[at : at + 2])]
+        out = np.empty(1, PAIRS)
+        op.fold(folds[at + 1], folds[at], out)  # commutative: swapped on purpose
+        folds[at : at + 2] = [out]
+    assert objects[0] == (extreme(values), values.index(extreme(values)))
+    assert folds[0][0].item() == objects[0]
+
+
+def plain(a, b):
+    return a - b
+
+
+def into(a, b, out):
+    np.subtract(a, b, out=out)
+
+
+@pytest.mark.parametrize("function", [plain, into, np.subtract])
+def test_a_fold_into_one_of_its_arguments_is_right_and_changes_nothing_else(function):
+    op = Op(function)
+    a, b = np.array([5.0, 7.0]), np.array([1.0, 3.0])
+    for _ in range(2):  # how the function is called is found out once
+        left, right = a.copy(), b.copy()
+        op.fold(left, b, left)
+        op.fold(a, right, right)
+        assert left.tolist() == right.tolist() == [4, 4]
+        assert (a.tolist(), b.tolist()) == ([5, 7], [1, 3])
+
+
+def test_a_result_that_is_one_of_the_arguments_is_copied():
+    a, b, out = np.array([1.0]), np.array([2.0]), np.zeros(1)
+    Op(lambda x, y: y).fold(a, b, out)
+    b[0] = 9
+    assert out.tolist() == [2]
+
+
+def test_a_result_of_a_smaller_type_of_the_same_kind_is_taken():
+    assert fold(lambda a, b: (a + b).astype("i1"), np.array([1, 2]), np.array([3, 4])) == [4, 6]
+    assert fold(lambda a, b: (a + b).astype("f8"), np.array([1, 2], "f4"), np.array([3, 4], "f4")) == [4, 6]
+
+
+def test_an_operator_of_a_function_that_pickles_pickles():
+    op = pickle.loads(pickle.dumps(Op(operator.sub, commutative=True, elementwise=True, name="minus")))
+    assert (op(5, 3), op.commutative, op.elementwise, op.name) == (2, True, True, "minus")
+    assert fold(pickle.loads(pickle.dumps(Op(np.subtract))), np.array([5]), np.array([3])) == [2]

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
 
 import fmi_core as fmi
 from fmi_core.errors import ArgumentError, IntegrityError
@@ -30,6 +31,13 @@ WRITABLE = [
     array.array("h", [1, 2]),
     (ctypes.c_double * 3)(1, 2, 3),
     memoryview(bytearray(b"xy")),
+    memoryview(bytearray(4)).cast("?"),
+    np.zeros((1, 3))[:, ::1],
+    np.zeros(5)[1:4],
+    np.zeros((2, 2), ">c16"),
+    np.ones((2, 2)).view(np.matrix),
+    np.ma.MaskedArray([1, 2]),
+    np.rec.array([(1, 2.0)]),
 ]
 
 
@@ -41,6 +49,8 @@ def test_a_buffer_is_viewed_flat_and_in_place(buffer):
     assert (flat.size, flat.dtype) == (whole.size, whole.dtype)
     assert flat.size == 0 or np.shares_memory(flat, whole)
     view = as_bytes(flat)
+    assert type(view) is memoryview
+    assert view.ndim == 1
     assert (view.nbytes, view.format, view.readonly) == (whole.nbytes, "B", False)
 
 
@@ -66,6 +76,13 @@ def test_what_is_read_only_can_be_sent_but_not_filled(buffer):
         ([1, 2], "buf is list; expected a NumPy array or another object with the buffer protocol"),
         (None, "buf is NoneType"),
         ("text", "buf is str"),
+        (3.5, "buf is float; .*for Python objects, use the lower-case method"),
+        (np.zeros(2, [("a", "O")]), "holds Python objects"),
+        (np.arange(3)[::-1], "is not contiguous"),
+        (np.broadcast_to(np.zeros(1), (3,)), "is not contiguous"),
+        (memoryview(bytearray(6))[::2], "is not contiguous"),
+        ((ctypes.py_object * 2)(), "holds Python objects"),
+        (memoryview(bytearray(16)).cast("P"), r"elements of format 'P', which NumPy does not know .* cast it: memory"),
     ],
 )
 def test_what_cannot_be_used_is_said_with_what_to_do(buffer, text):
@@ -148,3 +165,153 @@ def test_scatter_fills_views_in_order_and_leaves_the_rest():
 def test_in_place_is_one_object_everywhere():
     assert pickle.loads(pickle.dumps(fmi.IN_PLACE)) is fmi.IN_PLACE
     assert repr(fmi.IN_PLACE) == "fmi.IN_PLACE"
+
+
+class Bits(ctypes.Structure):
+    _fields_ = (("low", ctypes.c_int, 3), ("high", ctypes.c_int, 5))
+
+
+@pytest.mark.filterwarnings("ignore:A builtin ctypes object gave")  # NumPy, before it refuses
+def test_fields_of_bits_are_refused_as_they_are_and_taken_as_bytes():
+    bits = (Bits * 2)()
+    with pytest.raises(ArgumentError, match="which NumPy does not know") as caught:
+        as_array(bits, name="buf")
+    assert caught.value.argument == "buf"
+    flat = as_array(memoryview(bits).cast("B"), name="buf", writable=True)
+    flat[:4] = (5, 0, 0, 0)
+    assert bits[0].low == -3  # 101 in three bits
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_a_view_is_taken_in_the_order_of_memory_or_refused_never_copied(data):
+    base = np.arange(60, dtype="i2").reshape(3, 4, 5)
+    view = base.transpose(data.draw(st.permutations(range(3))))[data.draw(hnp.basic_indices(base.shape[:1]))]
+    view = np.asarray(view)
+    try:
+        flat = as_array(view, name="buf", writable=True)
+    except ArgumentError:
+        assert not view.flags.forc
+        return
+    assert flat.shape == (view.size,)
+    assert sorted(flat.tolist()) == sorted(view.ravel().tolist())
+    assert flat.size == 0 or (np.shares_memory(flat, view) and flat.strides == (2,))
+
+
+class Interface:
+    """What says where its memory is, as images and data frames of other libraries do."""
+
+    def __init__(self, array):
+        self._array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+class Tensor:
+    """What lends its memory by DLPack, from before 1.0 or since."""
+
+    def __init__(self, array, *, old=False, device=(1, 0)):
+        self._array = array
+        self._old = old
+        self._device = device
+
+    def __dlpack__(self, **options):
+        if self._old and options:
+            raise TypeError("no such argument")
+        return self._array.__dlpack__(**options)
+
+    def __dlpack_device__(self):
+        return self._device
+
+
+@pytest.mark.parametrize(
+    "lend",
+    [Interface, Tensor, lambda a: Tensor(a, old=True), lambda a: Tensor(a, device=(3, 1))],
+    ids=["interface", "dlpack", "old dlpack", "pinned"],
+)
+def test_memory_that_is_lent_is_written_in_place(lend):
+    memory = np.arange(6.0).reshape(2, 3)
+    flat = as_array(lend(memory), name="buf", writable=True)
+    flat[4] = 40
+    assert memory.tolist() == [[0, 1, 2], [3, 40, 5]]
+    assert as_bytes(flat).nbytes == 48
+
+
+def test_memory_that_is_lent_lives_as_long_as_what_was_made_of_it():
+    for old in (False, True):
+        flat = as_array(Tensor(np.arange(1000.0), old=old), name="buf")
+        others = [np.zeros(1000) for _ in range(20)]
+        assert flat.tolist() == list(range(1000))
+        del others
+
+
+def test_an_empty_tensor_is_an_empty_buffer():
+    assert as_array(Tensor(np.zeros(0), old=True), name="buf").size == 0
+
+
+def test_memory_of_another_device_is_refused():
+    with pytest.raises(ArgumentError, match=r"Tensor in the memory of device \(2, 0\); copy it to the host first"):
+        as_array(Tensor(np.zeros(2), device=(2, 0)), name="buf")
+
+
+ARRAYS = hnp.arrays(
+    st.sampled_from(["?", "i1", ">u2", "f4", "f8", "g", "c16", "M8[s]", "U2", [("a", "i1"), ("b", "f8")]]),
+    hnp.array_shapes(min_dims=0, min_side=0, max_dims=3, max_side=6),
+)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(ARRAYS, min_size=1, max_size=4), st.binary(max_size=40), st.booleans())
+def test_arrays_of_every_kind_come_back_aligned_and_writable_in_the_messages_memory(given_arrays, odd, fortran):
+    sent = [np.asfortranarray(a) if fortran else a for a in given_arrays]
+    data = gather(encode([bytearray(odd), *sent]))
+    _, *back = decode(data)
+    for one, other in zip(sent, back, strict=True):
+        assert (one.dtype, one.shape, one.tobytes()) == (other.dtype, other.shape, other.tobytes())
+        assert other.flags.writeable
+        assert other.flags.aligned
+        assert not np.shares_memory(one, other)
+        if one.size > 1 and one.dtype.kind != "M":  # those are pickled in place
+            assert np.shares_memory(other, np.asarray(data))
+
+
+def test_a_read_only_array_comes_back():
+    frozen = np.arange(5000)
+    frozen.flags.writeable = False
+    assert np.array_equal(decode(gather(encode(frozen))), frozen)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.data())
+def test_damage_to_the_table_of_parts_is_an_integrity_error_or_only_other_parts(data):
+    whole = bytearray(gather(encode([np.arange(40.0), b"x" * 30, np.ones(9, "i2")])))
+    table = 8 * (1 + len(unpack(memoryview(whole))))
+    for _ in range(data.draw(st.integers(1, 4))):
+        whole[data.draw(st.integers(0, table - 1))] ^= data.draw(st.integers(1, 255))
+    cut = data.draw(st.integers(0, len(whole)))
+    for damaged in (memoryview(whole), memoryview(whole)[:cut]):
+        with contextlib.suppress(IntegrityError):
+            assert sum(part.nbytes for part in unpack(damaged)) <= damaged.nbytes
+
+
+@pytest.mark.parametrize("count", [0, 1 << 60, (1 << 64) - 1])
+def test_an_absurd_number_of_parts_takes_no_memory(count):
+    with pytest.raises(IntegrityError, match="damaged table of parts"):
+        unpack(memoryview(count.to_bytes(8, "little") + bytes(40)))
+
+
+def test_what_is_left_over_is_an_integrity_error():
+    with pytest.raises(IntegrityError, match=r"a message has \d+ bytes, but its parts need"):
+        unpack(gather([*encode("text"), memoryview(b"more")]))
+
+
+def test_gathered_memory_is_fresh():
+    memory = bytearray(b"abc")
+    data = gather([memoryview(memory)[1:], memoryview(memory)[:1], memoryview(b"")])
+    memory[:] = b"xyz"
+    assert bytes(data) == b"bca"
+    assert not data.readonly
+
+
+@pytest.mark.parametrize("nbytes", [16, 500, 4000, 5000])
+def test_fresh_memory_is_aligned_for_every_dtype(nbytes):
+    assert all(np.asarray(allocate(nbytes)).ctypes.data % 16 == 0 for _ in range(20))

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import contextvars
+import threading
+
+import pytest
 
 from fmi_core import runtime
 
@@ -31,3 +34,34 @@ def test_hooks_are_those_of_one_rank():
 
     contextvars.Context().run(rank)
     assert told == ["badly", "badly!", "well", "well too"]
+
+
+def test_a_rank_that_raises_leaves_nothing_behind():
+    def rank():
+        with runtime.in_process("hub", 1):
+            runtime.on_end(lambda: None, pytest.fail)
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        rank()
+    assert runtime.placement() is None
+    runtime.fail("nobody hears this")
+
+
+def test_a_new_thread_is_no_rank():
+    seen = []
+    with runtime.in_process("hub", 1):
+        thread = threading.Thread(target=lambda: seen.append(runtime.placement()))
+        thread.start()
+        thread.join()
+    assert seen == [None]
+
+
+def test_what_fails_at_the_end_is_raised():
+    def refuse():
+        raise ValueError("not well for all")
+
+    with runtime.in_process("hub", 1):
+        runtime.on_end(refuse, lambda reason: None)
+        with pytest.raises(ValueError, match="not well for all"):
+            runtime.finish()

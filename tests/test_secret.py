@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import copy
+import hashlib
+import hmac
 import pickle
+import traceback
 
 import pytest
 
@@ -47,3 +51,32 @@ def test_equality_and_hash():
 
 def test_generated_ones_differ():
     assert Secret.generate() != Secret.generate()
+
+
+def test_a_secret_need_not_be_ascii():
+    text = "пароль, который длинный"
+    assert Secret(text) == Secret(text)
+    assert Secret(text) != Secret(text[::-1])
+    assert len({Secret(text), Secret(text)}) == 1
+
+
+def test_a_key_is_the_hmac_of_its_purpose():
+    want = hmac.new(TEXT.encode(), b"fmi-core/link", hashlib.sha256).digest()
+    assert Secret(TEXT).derive("link") == want
+
+
+def test_it_is_in_no_format_and_in_no_traceback():
+    secret = Secret(TEXT)
+    shown = [f"{secret!s:>20}", "%s %r" % (secret, secret), ascii(secret), str([secret]), str(hash(secret))]  # noqa: UP031
+    for use in (copy.copy, copy.deepcopy, pickle.dumps, int, len):
+        try:
+            use(secret)
+        except TypeError as error:
+            shown.append("".join(traceback.TracebackException.from_exception(error, capture_locals=True).format()))
+    assert len(shown) == 10
+    assert not any(TEXT in text for text in shown)
+
+
+def test_sixteen_characters_are_enough():
+    assert Secret("x" * 16).reveal() == "x" * 16
+    assert len(Secret.generate().reveal()) >= 40

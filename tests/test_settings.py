@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import dataclasses
 import re
+from pathlib import Path
 
 import pytest
 
@@ -84,3 +87,55 @@ def test_a_wrong_variable_is_named_with_what_was_expected(change, name, text):
 
 def test_tuning_may_be_empty():
     assert parse_tune(" , ") == {}
+
+
+ROWS = re.findall(r"^``(FMI_\w+)`` .* {2}(?:``(\S+)``|(\S+))$", module.__doc__, re.MULTILINE)
+DEFAULTS = {name: quoted or plain for name, quoted, plain in ROWS}
+
+
+def test_every_row_has_the_default_that_the_code_has():
+    defaults = {name: default for name, default in DEFAULTS.items() if default != "–"}
+    assert Settings.from_environment({"FMI_RANK": "0", **defaults}) == Settings()
+    assert set(DEFAULTS) == set(FULL)
+
+
+def test_the_code_reads_what_the_table_lists():
+    tree = ast.parse(Path(module.__file__).read_text(encoding="utf-8"))
+    texts = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+    read = {text for text in texts if re.fullmatch(r"FMI_[A-Z_]+", text)} | {"FMI_RANK", "FMI_SIZE"}
+    assert read == set(DEFAULTS)
+    assert len(dataclasses.fields(Settings)) == len(DEFAULTS)
+
+
+def test_the_environment_of_the_process_is_the_default(monkeypatch):
+    for name, value in FULL.items():
+        monkeypatch.setenv(name, value)
+    assert Settings.from_environment() == Settings.from_environment(FULL)
+
+
+@pytest.mark.parametrize("name", sorted(set(FULL) - {"FMI_JOB", "FMI_CHANNEL", "FMI_BIND", "FMI_BROKER", "FMI_SECRET"}))
+def test_an_error_has_the_name_and_the_value(name):
+    with pytest.raises(ConfigError, match=name) as caught:
+        Settings.from_environment({**FULL, name: "?"})
+    assert caught.value.name == name
+    assert caught.value.value == "?"
+    assert "'?'" in str(caught.value)
+
+
+def test_the_secret_is_in_no_error():
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({**FULL, "FMI_SECRET": "tooshort-secret"})
+    assert "tooshort" not in str(caught.value) + repr(caught.value) + str(vars(caught.value))
+    with pytest.raises(ConfigError) as caught:
+        Settings.from_environment({**FULL, "FMI_RANK": "7"})
+    assert SECRET not in str(vars(caught.value)) + repr(caught.value)
+
+
+def test_settings_do_not_change():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().rank = 1
+
+
+def test_one_rank_needs_neither_broker_nor_secret():
+    got = Settings.from_environment({"FMI_RANK": "0", "FMI_SIZE": "1", "FMI_SECRET": "", "FMI_TUNE": "bcast:flat"})
+    assert (got.secret, got.broker, got.tune) == (None, None, {"bcast": "flat"})

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fmi_core.errors import ConfigError
 from fmi_core.units import format_bytes, format_seconds, parse_duration_s, parse_size_bytes
@@ -24,6 +28,7 @@ def test_what_is_no_size_is_named(text):
     with pytest.raises(ConfigError, match="limit is ") as caught:
         parse_size_bytes(text, name="limit")
     assert (caught.value.name, caught.value.value) == ("limit", text)
+    assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +43,8 @@ def test_durations(text, seconds):
 def test_what_is_no_duration_is_named(text):
     with pytest.raises(ConfigError, match="wait is ") as caught:
         parse_duration_s(text, name="wait")
-    assert caught.value.name == "wait"
+    assert (caught.value.name, caught.value.value) == ("wait", text)
+    assert repr(text) in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -59,3 +65,24 @@ def test_bytes_for_people(count, text):
 @pytest.mark.parametrize(("value", "text"), [(12e-6, "12 µs"), (3.44e-3, "3.4 ms"), (5.61, "5.6 s"), (0, "0 µs")])
 def test_seconds_for_people(value, text):
     assert format_seconds(value) == text
+
+
+SIZES = {"": 1, "B": 1, "K": 2**10, "KiB": 2**10, "KB": 1000, "M": 2**20, "MiB": 2**20, "MB": 10**6, "G": 2**30}
+
+
+@given(st.integers(0, 10**5), st.sampled_from([*SIZES]), st.sampled_from(["", " "]), st.booleans())
+def test_every_unit_in_any_case(count, unit, space, lower):
+    text = f"{count}{space}{unit}"
+    assert parse_size_bytes(text.lower() if lower else text) == count * SIZES[unit]
+
+
+@given(st.text(max_size=8))
+def test_any_text_is_a_number_or_an_error_of_ours(text):
+    for parse in (parse_size_bytes, parse_duration_s):
+        with contextlib.suppress(ConfigError):
+            assert parse(text) >= 0
+
+
+@given(st.integers(1, 1023), st.sampled_from(["KiB", "MiB", "GiB"]))
+def test_whole_sizes_for_people_are_read_back(count, unit):
+    assert parse_size_bytes(format_bytes(parse_size_bytes(f"{count}{unit}"))) == parse_size_bytes(f"{count}{unit}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import re
+import resource
 import select
 import shlex
 import socket
@@ -84,12 +85,19 @@ def execute(arguments: argparse.Namespace) -> int:
     from fmi_core.broker.server import Broker
     from fmi_core.launch.signals import Signals
 
+    _allow_many_connections()
     with Signals() as signals, Broker(secret, bind=bind, job_ttl_s=ttl_s) as broker:
         print(_instructions(broker.address, secret if is_new else None), flush=True)
         while not signals.stops:
             select.select([signals], [], [])
             signals.drain()
     return 0
+
+
+def _allow_many_connections() -> None:
+    """A rank needs a descriptor here, and the usual soft limit of 1024 would not do for a thousand ranks."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 def _checked(bind: str) -> str:

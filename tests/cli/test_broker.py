@@ -34,6 +34,19 @@ def test_it_serves_until_it_is_told_to_stop(fmi, number):
     fmi.assert_nothing_left()
 
 
+def test_it_takes_as_many_connections_as_the_system_allows(fmi):
+    import resource
+    from pathlib import Path
+
+    job, _, _ = start(fmi)
+    rows = Path(f"/proc/{job.pid}/limits").read_text().splitlines()
+    (row,) = (row for row in rows if row.startswith("Max open files"))
+    job.terminate()
+    job.communicate(timeout=20)
+    most = str(resource.getrlimit(resource.RLIMIT_NOFILE)[1])
+    assert row.split()[3:5] == [most, most]
+
+
 def test_without_a_secret_it_makes_one_and_shows_how_to_start_ranks(fmi):
     from fmi_core.broker.client import BrokerClient
 
