@@ -2,7 +2,7 @@
 
 ::
 
-    FmiError
+    FmiError                   (RuntimeError)         ``MPI.Exception`` is another name for it
     ├── ConfigError            (ValueError)           a setting, an option or a variable is wrong
     ├── ArgumentError          (ValueError)           an argument of a call is wrong: rank, tag, buffer, operator
     ├── TruncationError        (ValueError)           a message is larger than the buffer given for it
@@ -18,13 +18,15 @@
 
 Each class keeps what a handler needs as attributes (named in its docstring) beside a sentence
 that says what was expected and what to do. All of them survive pickling, so that a launcher
-can show a rank's error in another process.
+can show a rank's error in another process. And each says which of MPI's error classes it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fmi_core.codes import number_of, text_of
 
 __all__ = [
     "AbortedError",
@@ -50,8 +52,51 @@ def _rebuild(cls: type[FmiError], message: str, state: dict[str, Any]) -> FmiErr
     return error
 
 
-class FmiError(Exception):
-    """The root of the tree; catch it to catch everything that fmi-core raises on purpose."""
+class FmiError(RuntimeError):
+    """The root of the tree; catch it to catch everything that fmi-core raises on purpose.
+
+    As ``MPI.Exception`` it may be made of one of MPI's error classes, ``MPI.Exception(MPI.ERR_RANK)``.
+    """
+
+    def Get_error_class(self) -> int:
+        """The one of MPI's error classes that this error is, such as ``MPI.ERR_RANK``."""
+        if self.args and type(self.args[0]) is int:
+            return self.args[0]
+        for kind in type(self).__mro__:
+            if kind.__module__ == __name__:
+                return number_of(kind.__name__, getattr(self, "argument", ""))
+        raise AssertionError  # FmiError itself is in this module
+
+    def Get_error_code(self) -> int:
+        """As :meth:`Get_error_class`: no code is finer."""
+        return self.Get_error_class()
+
+    def Get_error_string(self) -> str:
+        """MPI's name of the error class, and what it means."""
+        return text_of(self.Get_error_class())
+
+    @property
+    def error_class(self) -> int:
+        """As :meth:`Get_error_class`."""
+        return self.Get_error_class()
+
+    @property
+    def error_code(self) -> int:
+        """As :meth:`Get_error_class`."""
+        return self.Get_error_class()
+
+    @property
+    def error_string(self) -> str:
+        """As :meth:`Get_error_string`."""
+        return self.Get_error_string()
+
+    def __int__(self) -> int:
+        return self.Get_error_class()
+
+    def __str__(self) -> str:
+        if self.args and type(self.args[0]) is int:
+            return self.Get_error_string()
+        return super().__str__()
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _rebuild, (type(self), str(self), dict(self.__dict__))
