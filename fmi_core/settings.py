@@ -16,6 +16,7 @@ variable                    meaning                                             
 ``FMI_UNEXPECTED_LIMIT``    bytes that may wait for a receive that is not yet posted      ``256MiB``
 ``FMI_HINT``                the objective: ``fast``, ``cheap``                            ``fast``
 ``FMI_TUNE``                forces algorithms: ``allreduce:ring,bcast:binomial``          –
+``FMI_MPI4PY``              read by the launcher's own start-up: answer ``import mpi4py``  –
 ==========================  ===========================================================  ===========
 """
 
