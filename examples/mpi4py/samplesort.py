@@ -1,5 +1,7 @@
 """Parallel sample sort: splitters by samples, then every element goes to its rank by Alltoallv."""
 
+import itertools
+
 import numpy as np
 from mpi4py import MPI
 
@@ -31,7 +33,7 @@ def main() -> None:
     if rank == 0:
         assert ends is not None
         present = [pair for pair in ends if pair is not None]
-        ordered = all(a[1] <= b[0] for a, b in zip(present, present[1:], strict=False))
+        ordered = all(a[1] <= b[0] for a, b in itertools.pairwise(present))
         print(f"sorted {total} numbers, in order: {ordered}")
 
 

@@ -154,7 +154,7 @@ class MPIPoolExecutor(Executor):
         future.add_done_callback(self._futures.discard)
         return future
 
-    def map(  # type: ignore[override]  # mpi4py has another argument
+    def map(
         self,
         fn: Callable[..., Any],
         *iterables: Iterable[Any],
