@@ -45,7 +45,7 @@ __all__ = [
 ]
 
 
-def _rebuild(cls: type[FmiError], message: str, state: dict[str, Any]) -> FmiError:
+def _rebuild(cls: type[FmiError], message: str | int, state: dict[str, Any]) -> FmiError:
     error = cls.__new__(cls, message)
     error.args = (message,)
     error.__dict__.update(state)
@@ -99,7 +99,8 @@ class FmiError(RuntimeError):
         return super().__str__()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), str(self), dict(self.__dict__))
+        what = self.args[0] if self.args and type(self.args[0]) is int else str(self)
+        return _rebuild, (type(self), what, dict(self.__dict__))
 
 
 class ConfigError(FmiError, ValueError):

@@ -42,25 +42,25 @@ def test_worlds_are_those_of_the_rank():
         lambda: MPI.Win.Create(None),
         lambda: MPI.Win.Allocate_shared(8),
         lambda: MPI.File.Open(None, "x"),
-        lambda: MPI.Grequest.Start(),
-        lambda: MPI.Session.Init(),
-        lambda: MPI.Intercomm(),
-        lambda: MPI.WIN_NULL.Fence(),
+        lambda: MPI.Grequest.Start(0),
+        lambda: MPI.Session.Init(0),
+        lambda: MPI.Intercomm(0),
+        lambda: MPI.WIN_NULL.Fence(0),
         lambda: MPI.COMM_SELF.Spawn("x"),
         lambda: MPI.COMM_SELF.Spawn_multiple(["x"]),
         lambda: MPI.COMM_SELF.Create_intercomm(0, None, 1),
         lambda: MPI.COMM_SELF.Connect("x"),
         lambda: MPI.COMM_SELF.Accept("x"),
-        lambda: MPI.COMM_SELF.Get_remote_size(),
-        lambda: MPI.COMM_SELF.Get_remote_group(),
+        lambda: MPI.COMM_SELF.Get_remote_size() or None,
+        lambda: MPI.COMM_SELF.Get_remote_group() or None,
         lambda: MPI.Comm.Join(0),
         lambda: MPI.Comm.Create_from_group(None),
-        lambda: MPI.Open_port(),
+        MPI.Open_port,
         lambda: MPI.Close_port("x"),
         lambda: MPI.Publish_name("x", "y"),
         lambda: MPI.Unpublish_name("x", "y"),
         lambda: MPI.Lookup_name("x"),
-        lambda: MPI.Register_datarep(),
+        MPI.Register_datarep,
     ],
 )
 def test_what_is_not_offered_says_so(use):
@@ -73,13 +73,13 @@ def test_what_is_not_offered_says_so(use):
 def test_errors_have_mpis_classes():
     def program(comm):
         def class_of(call):
-            try:
+            with pytest.raises(MPI.Exception) as caught:
                 call()
-            except MPI.Exception as error:
-                assert isinstance(error, RuntimeError)
-                assert error.error_code == error.error_class == int(error) == error.Get_error_code()
-                assert error.Get_error_string() == error.error_string == MPI.Get_error_string(int(error))
-                return error.Get_error_class()
+            error = caught.value
+            assert isinstance(error, RuntimeError)
+            assert error.error_code == error.error_class == int(error) == error.Get_error_code()
+            assert error.Get_error_string() == error.error_string == MPI.Get_error_string(int(error))
+            return error.Get_error_class()
 
         comm.Send(np.zeros(9), comm.rank)
         return [
@@ -102,7 +102,7 @@ def test_an_exception_of_a_code():
     error = MPI.Exception(MPI.ERR_RANK)
     assert str(error) == "MPI_ERR_RANK: invalid rank"
     assert error.Get_error_class() == MPI.ERR_RANK
-    assert pickle.loads(pickle.dumps(error)).args
+    assert pickle.loads(pickle.dumps(error)).Get_error_class() == MPI.ERR_RANK
     assert MPI.Get_error_class(MPI.ERR_TAG) == MPI.ERR_TAG
     assert MPI.Get_error_string(10**6) == "MPI_ERR_UNKNOWN: unknown error"
     assert MPI.Add_error_class() < MPI.Add_error_code(0)
