@@ -22,7 +22,7 @@ class Topocomm(Communicator, NeighborCollectives):
 
     Args:
         parent: what it was made from.
-        ranks, context: see :class:`~fmi_core.communicator.base.CommunicatorBase`.
+        ranks: see :class:`~fmi_core.communicator.base.CommunicatorBase`.
     """
 
     def __init__(self, parent: Communicator, ranks: Sequence[int], context: int, name: str) -> None:
