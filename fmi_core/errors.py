@@ -46,7 +46,9 @@ __all__ = [
 
 
 def _rebuild(cls: type[FmiError], message: str | int, state: dict[str, Any]) -> FmiError:
-    error = cls.__new__(cls, message)
+    # Found by name, __new__ would be RuntimeError's, which refuses to make what is also an OSError.
+    make: Any = OSError.__new__ if issubclass(cls, OSError) else RuntimeError.__new__
+    error: FmiError = make(cls, message)
     error.args = (message,)
     error.__dict__.update(state)
     return error
