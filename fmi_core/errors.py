@@ -18,13 +18,15 @@
 
 Each class keeps what a handler needs as attributes (named in its docstring) beside a sentence
 that says what was expected and what to do. All of them survive pickling, so that a launcher
-can show a rank's error in another process.
+can show a rank's error in another process. And each says which of MPI's error classes it is.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from fmi_core.codes import number_of, text_of
 
 __all__ = [
     "AbortedError",
@@ -43,18 +45,64 @@ __all__ = [
 ]
 
 
-def _rebuild(cls: type[FmiError], message: str, state: dict[str, Any]) -> FmiError:
-    error = cls.__new__(cls, message)
+def _rebuild(cls: type[FmiError], message: str | int, state: dict[str, Any]) -> FmiError:
+    # Found by name, __new__ would be RuntimeError's, which refuses to make what is also an OSError.
+    make: Any = OSError.__new__ if issubclass(cls, OSError) else RuntimeError.__new__
+    error: FmiError = make(cls, message)
     error.args = (message,)
     error.__dict__.update(state)
     return error
 
 
-class FmiError(Exception):
-    """The root of the tree; catch it to catch everything that fmi-core raises on purpose."""
+class FmiError(RuntimeError):
+    """The root of the tree; catch it to catch everything that fmi-core raises on purpose.
+
+    As ``MPI.Exception`` it may be made of one of MPI's error classes, ``MPI.Exception(MPI.ERR_RANK)``.
+    """
+
+    def Get_error_class(self) -> int:
+        """The one of MPI's error classes that this error is, such as ``MPI.ERR_RANK``."""
+        if self.args and type(self.args[0]) is int:
+            return self.args[0]
+        for kind in type(self).__mro__:
+            if kind.__module__ == __name__:
+                return number_of(kind.__name__, getattr(self, "argument", ""))
+        raise AssertionError  # FmiError itself is in this module
+
+    def Get_error_code(self) -> int:
+        """As :meth:`Get_error_class`: no code is finer."""
+        return self.Get_error_class()
+
+    def Get_error_string(self) -> str:
+        """MPI's name of the error class, and what it means."""
+        return text_of(self.Get_error_class())
+
+    @property
+    def error_class(self) -> int:
+        """As :meth:`Get_error_class`."""
+        return self.Get_error_class()
+
+    @property
+    def error_code(self) -> int:
+        """As :meth:`Get_error_class`."""
+        return self.Get_error_class()
+
+    @property
+    def error_string(self) -> str:
+        """As :meth:`Get_error_string`."""
+        return self.Get_error_string()
+
+    def __int__(self) -> int:
+        return self.Get_error_class()
+
+    def __str__(self) -> str:
+        if self.args and type(self.args[0]) is int:
+            return self.Get_error_string()
+        return super().__str__()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), str(self), dict(self.__dict__))
+        what = self.args[0] if self.args and type(self.args[0]) is int else str(self)
+        return _rebuild, (type(self), what, dict(self.__dict__))
 
 
 class ConfigError(FmiError, ValueError):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 __all__ = [
-    "BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MAXLOC", "MIN", "MINLOC", "PROD", "SUM",
-    "Op", "as_op",
+    "BAND", "BOR", "BXOR", "LAND", "LOR", "LXOR", "MAX", "MAXLOC", "MIN", "MINLOC", "NO_OP", "OP_NULL", "PROD",
+    "REPLACE", "SUM", "Op", "as_op",
 ]  # fmt: skip
 
 _NUMERIC = "?bBhHiIlLqQefdgFDG"
@@ -63,6 +63,35 @@ class Op:
         self.commutative = commutative
         self.elementwise = _is_ufunc(function) if elementwise is None else elementwise
         self.name = name or getattr(function, "__qualname__", None) or type(function).__name__
+
+    @classmethod
+    def Create(cls, function: Callable[[Any, Any, Any], Any], commute: bool = False) -> Op:  # noqa: FBT001  # MPI's
+        """An operator made from ``function`` as MPI calls it.
+
+        Args:
+            function: for the upper-case calls ``function(inbuf, inoutbuf, datatype)``, with both as the bytes
+                of buffers, which leaves its result in ``inoutbuf``; for the lower-case ones
+                ``function(a, b, None)``, which returns it. What comes first is from the lower ranks.
+            commute: whether the order of the two does not matter.
+        """
+        return _UserOp(function, commute=bool(commute))
+
+    def Free(self) -> None:
+        """Nothing to do: memory is Python's."""
+
+    def Is_commutative(self) -> bool:
+        """As :attr:`commutative`."""
+        return self.commutative
+
+    @property
+    def is_commutative(self) -> bool:
+        """As :attr:`commutative`."""
+        return self.commutative
+
+    @property
+    def is_predefined(self) -> bool:
+        """Whether this is one of MPI's own."""
+        return isinstance(self, _Predefined | _Location)
 
     def __call__(self, a: Any, b: Any) -> Any:
         """The fold of two objects; ``a`` comes from the lower ranks."""
@@ -186,6 +215,60 @@ class _Location(Op):
         return self.name
 
 
+class _UserOp(Op):
+    """An operator made by :meth:`Op.Create`."""
+
+    __slots__ = ()
+
+    def __init__(self, function: Callable[[Any, Any, Any], Any], *, commute: bool) -> None:
+        super().__init__(function, commutative=commute, elementwise=False)
+
+    def __call__(self, a: Any, b: Any) -> Any:
+        return self._function(a, b, None)
+
+    def fold(self, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], out: np.ndarray[Any, Any]) -> None:
+        import numpy as np
+
+        from fmi_core.datatypes import as_datatype
+
+        # The function changes its second argument: b may only be lent to it where the result belongs.
+        inout = out if b is out or (b.ctypes.data == out.ctypes.data and b.nbytes == out.nbytes) else b.copy()
+        inbuf = a.copy() if a is out and inout is out else a
+        self._function(inbuf.view(np.uint8).data, inout.view(np.uint8).data, as_datatype(a.dtype))
+        if inout is not out:
+            out[...] = inout
+
+
+class _Special(Op):
+    """REPLACE, NO_OP, or OP_NULL: for one-sided calls only, which are not offered, or for nothing."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str, function: Callable[[Any, Any], Any]) -> None:
+        super().__init__(function, commutative=False, elementwise=True, name=name)
+
+    def check(self, dtype: np.dtype[Any]) -> None:
+        raise ArgumentError(
+            f"operator {self.name} cannot fold {dtype}; expected SUM or another operator",
+            argument="op",
+            value=self.name,
+        )
+
+    def __call__(self, a: Any, b: Any) -> Any:
+        if self.name == "OP_NULL":
+            raise ArgumentError("operator OP_NULL is none; expected SUM or another operator", argument="op")
+        return super().__call__(a, b)
+
+    def __bool__(self) -> bool:
+        return self.name != "OP_NULL"
+
+    def __repr__(self) -> str:
+        return f"fmi.{self.name}"
+
+    def __reduce__(self) -> str:
+        return self.name
+
+
 def _is_ufunc(function: Callable[..., Any]) -> bool:
     return hasattr(function, "nin") and hasattr(function, "nout")  # without importing NumPy
 
@@ -229,6 +312,9 @@ BOR = _Predefined("BOR", operator.or_, "bitwise_or", _INTEGERS)
 BXOR = _Predefined("BXOR", operator.xor, "bitwise_xor", _INTEGERS)
 MINLOC = _Location("MINLOC", operator.lt)
 MAXLOC = _Location("MAXLOC", operator.gt)
+REPLACE = _Special("REPLACE", lambda _a, b: b)
+NO_OP = _Special("NO_OP", lambda a, _b: a)
+OP_NULL = _Special("OP_NULL", lambda a, _b: a)
 
 
 def as_op(op: Op | Callable[[Any, Any], Any]) -> Op:

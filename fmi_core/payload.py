@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import struct
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from fmi_core.errors import ArgumentError, IntegrityError
@@ -26,6 +26,7 @@ __all__ = [
     "gather",
     "pack",
     "scatter",
+    "serialize_with",
     "unpack",
 ]
 
@@ -239,12 +240,26 @@ def unpack(data: View) -> list[View]:
     return parts
 
 
+_custom: tuple[Callable[[Any], bytes], Callable[[Any], Any]] | None = None
+
+
+def serialize_with(dumps: Callable[[Any], bytes] | None, loads: Callable[[Any], Any] | None) -> None:
+    """From now on make bytes of objects with ``dumps`` and objects of bytes with ``loads``; ``None``: with pickle.
+
+    All ranks must do so. Other than with pickle, large buffers are copied.
+    """
+    global _custom  # noqa: PLW0603  # one for the process, as in MPI
+    _custom = None if dumps is None or loads is None else (dumps, loads)
+
+
 def encode(value: Any) -> list[View]:
     """``value`` as a list of views to be sent one after the other; large buffers are not copied.
 
     Raises:
         Exception: whatever pickling raises for a value that cannot be pickled.
     """
+    if _custom is not None:
+        return pack([[memoryview(_custom[0](value)).cast("B")]])
     buffers: list[pickle.PickleBuffer] = []
     pickled = memoryview(pickle.dumps(value, protocol=5, buffer_callback=buffers.append))
     return pack([[pickled], *([buffer.raw()] for buffer in buffers)])
@@ -259,4 +274,6 @@ def decode(data: View) -> Any:
         IntegrityError: the sizes in ``data`` do not add up.
     """
     pickled, *buffers = unpack(data)
+    if _custom is not None:
+        return _custom[1](pickled)
     return pickle.loads(pickled, buffers=buffers)  # noqa: S301  # links are authenticated first

@@ -46,6 +46,7 @@ examples:
   fmi run -n 4 -m package.module its arguments
   fmi run -n 8 --timeout 10m --report program.py
   fmi run -n 3 --channel memory program.py          all ranks in one process
+  fmi run --mpi4py -n 4 program.py                  a program for mpi4py, unchanged
   fmi run -n 4 --tune allreduce:ring program.py     force an algorithm
 """
 # Name and meaning, as in the table of fmi_core.settings.
@@ -61,6 +62,7 @@ _VARIABLES = {
     "FMI_HINT": "as --hint",
     "FMI_TUNE": "as --tune",
     "FMI_BIND": "the address that ranks listen on (default: 127.0.0.1)",
+    "FMI_MPI4PY": "as --mpi4py",
     "FMI_UNEXPECTED_LIMIT": "bytes that may wait for a receive that is not yet posted (default: 256MiB)",
 }
 
@@ -86,6 +88,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         help="auto, tcp, unix, memory (all ranks are threads of one process), or a plugin's (default: auto)",
     )
     add("--tune", metavar="LIST", help="force algorithms: allreduce:ring,bcast:binomial")
+    add("--mpi4py", action="store_true", help="answer the program's 'import mpi4py' with fmi-core")
     add("--report", action="store_true", help="show a table of all operations at the end")
     add("--no-labels", dest="labels", action="store_false", help="do not label lines with their rank")
     add(
@@ -129,4 +132,5 @@ def execute(arguments: argparse.Namespace) -> int:
         tune=arguments.tune,
         report=arguments.report,
         labels=arguments.labels,
+        mpi4py=arguments.mpi4py,
     )

@@ -6,6 +6,7 @@ import warnings
 from types import TracebackType
 from typing import Self
 
+from fmi_core.communicator.foreign import Foreign
 from fmi_core.communicator.persistent import PersistentRequests
 from fmi_core.communicator.shaping import Shaping
 from fmi_core.control import Notice
@@ -15,7 +16,7 @@ from fmi_core.units import format_bytes
 __all__ = ["Communicator"]
 
 
-class Communicator(PersistentRequests, Shaping):
+class Communicator(PersistentRequests, Shaping, Foreign):
     """N ranks that can talk to each other; :func:`fmi_core.init` gives the one of the whole job.
 
     Use it in a ``with`` statement: at its end all ranks come together and the channels are closed;

@@ -20,6 +20,7 @@ def run(
     tune: str | None = None,
     report: bool = False,
     labels: bool = True,
+    mpi4py: bool = False,
     stdout: int = 1,
     stderr: int = 2,
 ) -> int:
@@ -41,6 +42,7 @@ def run(
         tune: forced algorithms, such as ``allreduce:ring`` (``FMI_TUNE``).
         report: print a table of the operations at the end, to ``stderr``.
         labels: put ``[rank]`` before every line.
+        mpi4py: answer the program's ``import mpi4py`` with fmi-core (``FMI_MPI4PY``).
         stdout: the descriptor that the ranks' standard output goes to.
         stderr: the descriptor for their standard error, and for what the launcher has to say.
 
@@ -68,5 +70,6 @@ def run(
         tune=tune,
         report=report,
         labels=labels,
+        mpi4py=mpi4py,
     )
-    return Job(resolve(command, module=module), options, stdout=stdout, stderr=stderr).run()
+    return Job(resolve(command, module=module, mpi4py=mpi4py), options, stdout=stdout, stderr=stderr).run()

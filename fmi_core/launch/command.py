@@ -30,8 +30,13 @@ class Program:
         return Path(self.name).stem or "job"
 
 
-def resolve(command: Sequence[str], *, module: bool = False) -> Program:
+def resolve(command: Sequence[str], *, module: bool = False, mpi4py: bool = False) -> Program:
     """The program that ``command`` names.
+
+    Args:
+        command: the program and its arguments.
+        module: the first word is a module's name.
+        mpi4py: the program's ``import mpi4py`` is to be answered, so it must run under this Python.
 
     Raises:
         ConfigError: there is no such file, module or executable; the error names it and where it was sought.
@@ -42,9 +47,17 @@ def resolve(command: Sequence[str], *, module: bool = False) -> Program:
     if any("\0" in word for word in command):
         raise ConfigError(f"the command {list(command)!r} holds a zero byte", name="program", value=name)
     if module:
-        return Program("module", _module(name), arguments)
+        of_ours = mpi4py and name.partition(".")[0] == "mpi4py"  # which need not be installed
+        return Program("module", name if of_ours else _module(name), arguments)
     if name.endswith(".py"):
         return Program("script", _script(name), arguments)
+    if mpi4py:
+        raise ConfigError(
+            f"--mpi4py answers 'import mpi4py' in Python programs only, and {name!r} is none; "
+            "give a .py file or -m module",
+            name="mpi4py",
+            value=name,
+        )
     return Program("executable", _executable(name), arguments)
 
 

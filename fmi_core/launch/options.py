@@ -29,6 +29,7 @@ class Options:
     tune: str | None = None
     report: bool = False
     labels: bool = True
+    mpi4py: bool = False
 
     def __post_init__(self) -> None:
         if self.ranks < 1:
@@ -72,5 +73,6 @@ class Options:
             "FMI_HINT": self.hint,
             "FMI_CHANNEL": self.channel,
             "FMI_TUNE": self.tune,
+            "FMI_MPI4PY": 1 if self.mpi4py else None,
         }
         return inherited | {name: str(value) for name, value in given.items() if value is not None}

@@ -31,6 +31,10 @@ class Loaded:
 def adopt(kind: str, name: str, arguments: list[str]) -> None:
     """Make ``sys.argv`` and ``sys.path[0]`` those of the program, under ``python -m`` of something else."""
     sys.argv = [name, *arguments]
+    if os.environ.get("FMI_MPI4PY"):
+        from fmi_core.facade.standin import install
+
+        install()
     # For a module, sys.path[0] is the current folder, as it is now; with -P, Python puts nothing there.
     if kind == "script" and not sys.flags.safe_path:
         sys.path[0] = str(Path(name).resolve().parent)

@@ -1,0 +1,1 @@
+"""``mpi4py.util``: ``pkl5`` and ``dtlib``."""

@@ -1,0 +1,1 @@
+from fmi_core.MPI import *

@@ -1,0 +1,1 @@
+from fmi_core.mpi4py.util.dtlib import *
