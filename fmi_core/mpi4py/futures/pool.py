@@ -137,7 +137,7 @@ class Pool:
         self._idle = deque(rank for rank in range(comm.size) if rank != comm.rank)
         self._busy: dict[int, Future[Any]] = {}
         self._doer = _Doer()
-        self._error: FmiError | None = None
+        self._error: Exception | None = None
         self.workers = max(1, len(self._idle))
         context = copy_context()  # in which pickle finds this rank's own classes, where ranks are threads
         self._thread = threading.Thread(target=context.run, args=(self._manage,), name="fmi-pool", daemon=True)
@@ -163,7 +163,7 @@ class Pool:
     def _manage(self) -> None:
         try:
             self._work()
-        except FmiError as error:
+        except Exception as error:  # noqa: BLE001  # without this thread nobody would ever settle a future
             self._error = error
             self._break(error)
 
@@ -222,14 +222,15 @@ class Pool:
         _settle(future, worked)
         return True
 
-    def _break(self, error: FmiError) -> None:
+    def _break(self, error: Exception) -> None:
         waiting = list(self._busy.values())
         while not self._queue.empty():
             item = self._queue.get()
             if item is not None and item[1].set_running_or_notify_cancel():
                 waiting.append(item[1])
         for future in waiting:
-            future.set_exception(BrokenExecutor(str(error)))
+            if not future.done():
+                future.set_exception(BrokenExecutor(str(error)))
 
 
 def _settle(future: Future[Any], worked: _Worked) -> None:
