@@ -52,12 +52,12 @@ def on_end(finish: Callable[[], None], fail: Callable[[str], None]) -> None:
 
 
 def finish() -> None:
-    """This rank's program ended well: leave the job together with the other ranks.
+    """This rank's program ended well: leave the job together with the other ranks. The last hook goes first.
 
     Raises:
         FmiError: the job did not end well for all, or ranks disagree to the last.
     """
-    for hooks in _hooks.get():
+    for hooks in reversed(_hooks.get()):
         hooks.finish()
 
 

@@ -40,3 +40,9 @@ def test_a_name_is_looked_up_once(monkeypatch):
         assert vars(fmi)[name] is value
     assert dir(fmi) == sorted(fmi.__all__)
     assert len(set(fmi.__all__)) == len(fmi.__all__)
+
+
+def test_a_module_that_was_not_imported_yet_is_imported(monkeypatch):
+    for name in ("errors", "testing"):
+        monkeypatch.delattr(fmi, name)
+        assert getattr(fmi, name).__name__ == f"fmi_core.{name}"

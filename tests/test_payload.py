@@ -17,7 +17,7 @@ from hypothesis.extra import numpy as hnp
 
 import fmi_core as fmi
 from fmi_core.errors import ArgumentError, IntegrityError
-from fmi_core.payload import allocate, as_array, as_bytes, decode, encode, gather, pack, scatter, unpack
+from fmi_core.payload import _Capsule, allocate, as_array, as_bytes, decode, encode, gather, pack, scatter, unpack
 
 WRITABLE = [
     np.arange(6.0),
@@ -315,3 +315,8 @@ def test_gathered_memory_is_fresh():
 @pytest.mark.parametrize("nbytes", [16, 500, 4000, 5000])
 def test_fresh_memory_is_aligned_for_every_dtype(nbytes):
     assert all(np.asarray(allocate(nbytes)).ctypes.data % 16 == 0 for _ in range(20))
+
+
+@pytest.mark.parametrize(("device", "want"), [((1, 3), (1, 3)), ((3, 2), (1, 0)), ((13, 0), (1, 0))])
+def test_memory_that_the_processor_reaches_is_the_processors_to_numpy(device, want):
+    assert _Capsule(None, device).__dlpack_device__() == want

@@ -79,3 +79,32 @@ def test_long_past_calls_are_forgotten(monkeypatch):
     for number in range(5):
         mine.enter(1, number, call())
     assert [mine.entered(1, number) for number in range(5)] == [False, False, True, True, True]
+
+
+def test_what_was_heard_early_is_forgotten_once_it_was_compared(monkeypatch):
+    monkeypatch.setattr(agreement, "_REMEMBERED", 3)
+    mine = Agreement(0)
+    for number in range(50):
+        assert mine.hear(1, 1, number, call(count=number)) is None
+        assert mine.hear(2, 1, number, call(count=number)) is None
+    for number in range(50):
+        assert mine.enter(1, number, call(count=number)) is None
+    assert not mine._heard
+    assert len(mine._mine) == len(mine._order) == 3
+
+
+def test_a_number_that_comes_twice_is_remembered_while_memory_lasts(monkeypatch):
+    monkeypatch.setattr(agreement, "_REMEMBERED", 2)
+    mine = Agreement(0)
+    for number in (7, 7, 8, 9):
+        assert mine.enter(3, number, call()) is None
+    assert [mine.entered(3, number) for number in (7, 8, 9)] == [False, True, True]
+
+
+def test_the_first_field_that_differs_is_named_and_what_to_do():
+    mine = Agreement(0)
+    mine.enter(1, 4, call())
+    text = str(mine.hear(1, 1, 4, call(root=1, dtype="<f4")))
+    assert "disagree on root" in text
+    assert "(collective 4 of this communicator)" in text
+    assert "same order, with arguments that agree" in text

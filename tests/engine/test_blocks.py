@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import fmi_core as fmi
 from fmi_core.collectives import Side
@@ -184,3 +186,124 @@ def test_received_arrays_can_be_written():
     blocks.arrived((0, 1), [gather(ObjectBlocks({0: np.arange(3.0), 1: 0}).outgoing((0, 1)))], None)
     blocks.value(0)[:] = 7
     assert blocks.value(0).tolist() == [7, 7, 7]
+
+
+def test_blocks_of_several_regions_and_scratch_in_one_message():
+    low, high = np.array([1, 2]), np.array([7, 8, 9])
+    blocks = ArrayBlocks(low.dtype, [Region(0, low, (0, 2)), Region(3, high, (0, 1, 3))], lambda index: index, fmi.SUM)
+    give(blocks, range(5), [10, 20, 30, 40, 50, 60, 70, 80])
+    assert (low.tolist(), high.tolist()) == ([10, 20], [60, 70, 80])
+    assert sent(blocks, (1, 2)) == [30, 40, 50]
+    give(blocks, (4, 1, 0), [1, 1, 2, 3, 4], Side.RIGHT)
+    assert (low.tolist(), high.tolist(), sent(blocks, (1,))) == ([13, 24], [60, 71, 81], [32])
+
+
+def test_numbers_of_the_other_byte_order_are_folded():
+    memory = np.array([1.5, 2.5], ">f8")
+    blocks = ArrayBlocks(memory.dtype, [Region(0, memory, (0, 2))], lambda _: 2, fmi.SUM)
+    views = blocks.incoming((0,), Side.LEFT)
+    scatter(memoryview(np.array([1, 2], ">f8").view("u1")), views)
+    blocks.arrived((0,), views, Side.LEFT)
+    assert memory.tolist() == [2.5, 4.5]
+
+
+def test_a_copied_region_is_copied_once():
+    memory = np.arange(4)
+    blocks = space(memory, (0, 2, 4), writable=False)
+    blocks.local(0, 1, Side.LEFT)
+    blocks.local(0, 1, Side.LEFT)
+    blocks.local(1, 0, None)
+    assert sent(blocks, (0, 1)) == [4, 7, 4, 7]
+    assert memory.tolist() == [0, 1, 2, 3]
+
+
+SUBTRACT = fmi.Op(np.subtract)
+TRANSFERS = st.lists(
+    st.tuples(st.permutations(range(6)), st.integers(0, 6), st.sampled_from([None, *Side]), st.booleans()), max_size=8
+)
+
+
+def folded(mine, other, side):
+    if side is None:
+        return other
+    return other - mine if side is Side.LEFT else mine - other
+
+
+@settings(max_examples=150, deadline=None)
+@given(TRANSFERS, st.lists(st.integers(0, 3), min_size=6, max_size=6), st.booleans())
+def test_any_sequence_of_transfers_gives_what_single_blocks_would(transfers, counts, writable):
+    offsets = np.concatenate([[0], np.cumsum(counts[:4])]).tolist()
+    memory = np.arange(offsets[-1]) * 10
+    before = memory.copy()
+    blocks = ArrayBlocks(memory.dtype, [Region(0, memory, offsets, writable=writable)], lambda i: counts[i], SUBTRACT)
+    want = {i: before[offsets[i] : offsets[i + 1]] for i in range(4)} | {i: np.zeros(counts[i], "i8") for i in (4, 5)}
+    give(blocks, (4, 5), [0] * (counts[4] + counts[5]))
+    fresh = iter(range(1000, 10_000))
+    for order, count, side, local in transfers:
+        if local and len({counts[order[0]], counts[order[1]]}) == 1:
+            blocks.local(order[0], order[1], side)
+            want[order[0]] = folded(want[order[0]], want[order[1]], side)
+        else:
+            values = {i: np.array([next(fresh) for _ in range(counts[i])], "i8") for i in order[:count]}
+            give(blocks, tuple(order[:count]), [x for i in order[:count] for x in values[i].tolist()], side)
+            want |= {i: folded(want[i], values[i], side) for i in values}
+    assert sent(blocks, range(6)) == [x for i in range(6) for x in want[i].tolist()]
+    if not writable:
+        assert np.array_equal(memory, before)
+
+
+def joined(a, b):
+    a.extend(b)  # changes its argument, which must be nobody else's
+    return a
+
+
+@settings(max_examples=150, deadline=None)
+@given(TRANSFERS)
+def test_any_sequence_of_transfers_of_objects_gives_what_values_would_and_changes_no_argument(transfers):
+    given_values = {i: [i] for i in range(6)}
+    want = {i: [i] for i in range(6)}
+    blocks = ObjectBlocks(dict(given_values), fmi.Op(joined))
+    for number, (order, count, side, local) in enumerate(transfers):
+        if local:
+            other = {order[0]: want[order[1]]}
+            blocks.local(order[0], order[1], side)
+        else:
+            other = {i: [100 * number + i] for i in order[:count]}
+            message = gather(ObjectBlocks(other).outgoing(tuple(other)))
+            blocks.arrived(tuple(other), [message], side)
+        for i, value in other.items():
+            want[i] = value if side is None else value + want[i] if side is Side.LEFT else want[i] + value
+        check = ObjectBlocks({})
+        check.arrived(range(6), [gather(blocks.outgoing(range(6)))], None)
+        assert [check.value(i) for i in range(6)] == [want[i] for i in range(6)]
+    assert [blocks.value(i) for i in range(6)] == [want[i] for i in range(6)]
+    assert given_values == {i: [i] for i in range(6)}
+
+
+def test_an_array_that_was_given_is_not_the_array_that_comes_out():
+    mine = np.arange(3.0)
+    blocks = ObjectBlocks({0: mine}, fmi.SUM)
+    blocks.local(1, 0, None)
+    for block in (0, 1):
+        assert not np.shares_memory(blocks.value(block), mine)
+        blocks.value(block)[:] = 7
+    assert mine.tolist() == [0, 1, 2]
+
+
+@pytest.mark.parametrize("value", [None, True, 3, 2.5, 1j, "text", b"bytes"])
+def test_what_cannot_change_is_not_copied(value):
+    assert ObjectBlocks({0: value}).value(0) is value
+
+
+def test_a_value_is_pickled_once_for_all_its_receivers():
+    class Pickled(Counted):
+        times = 0
+
+        def __reduce__(self):
+            Pickled.times += 1
+            return super().__reduce__()
+
+    blocks = ObjectBlocks({0: Pickled("a"), 1: Pickled("b")})
+    for which in ((0,), (0, 1), (1, 0), (0,)):
+        blocks.outgoing(which)
+    assert Pickled.times == 2

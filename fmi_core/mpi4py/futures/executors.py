@@ -49,6 +49,7 @@ def enter() -> Pool:
     pool = Pool(own)
     _shared.append(pool)
     atexit.register(_leave, pool)
+    runtime.on_end(lambda: _leave(pool), lambda _reason: None)  # before the world is closed, which comes before exit
     return pool
 
 
