@@ -63,7 +63,7 @@ class Card:
             if version == PROTOCOL:
                 host, port = fields["tcp"]
                 return cls(int(fields["rank"]), str(fields["host"]), str(fields["unix"]), (str(host), int(port)))
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError) as error:
             raise RendezvousError(f"a rank's card cannot be read: {error!r}") from None
         raise RendezvousError(
             f"a rank speaks protocol {version}, this one {PROTOCOL}; install the same version of fmi-core everywhere"

@@ -177,6 +177,7 @@ class StreamTransport:
         self._opening.clear()
         self._callers.clear()
         self._accepting.clear()
+        self._held.clear()
 
     # --- open links -------------------------------------------------------------------------------
 
@@ -199,7 +200,7 @@ class StreamTransport:
         moved = link in self._unsent and self._try(link, link.write)
         if link in self._unsent and not link.unsent:
             self._unsent.discard(link)
-            self._poll.modify(link.sock, _READ)
+            self._set_events(link)
         if self._links.get(link.peer) is not link:
             return moved
         return (self._may_read(link) and self._try(link, link.read)) or moved
@@ -342,7 +343,7 @@ class StreamTransport:
         peer = caller.side.peer
         if self._accepting.get(peer) is caller:
             del self._accepting[peer]
-            if peer in self._waiting:
+            if peer in self._waiting and peer not in self._opening:
                 self._dial(peer)
 
     def _open(self, sock: socket.socket, peer: int) -> None:
