@@ -65,3 +65,14 @@ def test_what_fails_at_the_end_is_raised():
         runtime.on_end(refuse, lambda reason: None)
         with pytest.raises(ValueError, match="not well for all"):
             runtime.finish()
+
+
+def test_a_rank_within_a_rank_has_hooks_of_its_own():
+    told = []
+    with runtime.in_process("hub", 1):
+        runtime.on_end(lambda: told.append("outer"), told.append)
+        with runtime.in_process("hub", 2):
+            runtime.finish()
+        assert told == []
+        runtime.finish()
+    assert told == ["outer"]

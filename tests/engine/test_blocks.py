@@ -90,6 +90,7 @@ def test_other_blocks_are_scratch_made_when_first_named():
     blocks = space(memory, (0, 2), first=3)
     give(blocks, (0, 1, 2), [1, 2, 3, 4, 5, 6])
     assert sent(blocks, range(4)) == [1, 2, 3, 4, 5, 6, 0, 1]
+    assert len(blocks.outgoing(range(4))) == 2  # scratch that is named together is one piece
     blocks.local(7, 3, None)
     blocks.local(7, 0, Side.RIGHT)
     assert sent(blocks, (7,)) == [1, 3]
@@ -307,3 +308,11 @@ def test_a_value_is_pickled_once_for_all_its_receivers():
     for which in ((0,), (0, 1), (1, 0), (0,)):
         blocks.outgoing(which)
     assert Pickled.times == 2
+
+
+def test_a_copy_of_a_block_is_as_the_block_was_when_it_was_copied():
+    mine = np.arange(1000.0)
+    blocks = ObjectBlocks({0: mine})
+    blocks.local(1, 0, None)
+    mine[:] = 7
+    assert blocks.value(1).tolist() == list(range(1000))

@@ -279,6 +279,7 @@ def test_a_wait_that_moves_asks_nobody(engines):
 
 def test_a_question_is_no_reason_to_say_bye_before_the_end_or_in_a_call_that_was_made(engines):
     engines[1].on_frame(0, Header(Kind.WAIT, 0, 7, 0), b"")
+    assert not engines[0].transport.progress(0.0, ())
     engines[1].enter(1, 0, CALL)
     assert engines[1].finish(0.01) is False
     engines[0].transport.progress(0.0, ())  # the BYE of the end itself
@@ -371,3 +372,13 @@ def test_a_collective_in_the_background_moves_while_its_rank_waits_for_something
         return data.tolist()
 
     assert run(3, program, settings={"tune": {"bcast": "chain/1"}}) == [[5, 6]] * 3
+
+
+def test_a_lost_connection_is_no_failure_until_the_side_channel_had_time_to_say_why(engines):
+    engines[0].on_lost(1, "connection closed")
+    engines[0].progress()
+    assert engines[0].failure is None
+    engines[1].control.report(Notice("lost", 1, "it failed: KeyError"))
+    engines[0].wait(Wanted(2, after=1))
+    with pytest.raises(PeerLostError, match="it failed: KeyError"):
+        engines[0].check()

@@ -144,3 +144,13 @@ def test_one_rank_alone_is_complete_at_once():
     alone = CollectiveTask(engine, 1, 0, CALL, lookup("allreduce", "direct").schedule(0, 1, 0, 1), space, (0,))
     assert alone.advance()
     assert alone.sent_bytes == 0
+
+
+def test_what_is_sent_to_several_ranks_is_counted_for_each():
+    hub = MemoryHub(3)
+    engine = Engine(rank=0, size=3, control=hub.control(0), timeout_s=20, unexpected_limit_bytes=100)
+    engine.attach(hub.transport(0, engine))
+    space = ArrayBlocks(np.dtype("i8"), [Region(0, np.arange(4), (0, 4))], lambda _: 4, fmi.SUM)
+    sending = CollectiveTask(engine, 1, 0, CALL, lookup("bcast", "flat").schedule(0, 3, 0, 1), space, range(3))
+    assert sending.advance()
+    assert sending.sent_bytes == 2 * 32
