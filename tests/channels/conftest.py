@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import random
+import socket
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,11 +26,14 @@ class Recorder:
         self.lost = []
         self.controls = []
         self.open = True
+        self.react = lambda source, kind: None
+        """Called within the delivery of a frame that is no message, as an engine may answer one."""
 
     def on_frame(self, source, header, descriptor):
         kind, context, tag, nbytes = header
         if kind is not Kind.DATA:
             self.controls.append((source, kind, context, tag, descriptor))
+            self.react(source, kind)
             return None
         return self.matcher.arrive(source, context, tag, nbytes, descriptor)
 
@@ -46,6 +52,19 @@ class Recorder:
                 self.matcher.post(receive)
                 taken.append((receive.arrival.source, receive.arrival.tag, bytes(gather([receive.data]))))
         return taken
+
+
+class OneAtATime:
+    """A ``poll`` object that reports one ready descriptor at a time, whichever: what a slow network may do."""
+
+    def __init__(self, poll, order: random.Random):
+        self._poll = poll
+        self._order = order
+        self.register, self.modify, self.unregister = poll.register, poll.modify, poll.unregister
+
+    def poll(self, _timeout_ms):
+        ready = self._poll.poll(0)
+        return [self._order.choice(ready)] if ready else []
 
 
 class Net:
@@ -71,9 +90,67 @@ class Net:
             for rank in self.ranks if ranks is None else ranks:
                 rank.progress(0.001, ())
 
+    def opened(self):
+        """Rank 0 has a link to rank 1; answers the net."""
+        hello = self.send(0, (1,), b"hello")
+        self.until(lambda: hello.done and self.inboxes[1].messages())
+        return self
+
+    def slow(self, order):
+        """From now on each step of a rank handles one ready descriptor only."""
+        for rank in self.ranks:
+            rank._poll = OneAtATime(rank._poll, order)
+
+    def assert_settled(self):
+        """Nothing is under way, and each rank has its listeners and at most one socket for each peer."""
+        for number, rank in enumerate(self.ranks):
+            assert not any(map(len, (rank._opening, rank._callers, rank._accepting, rank._waiting, rank._unsent)))
+            assert len(rank._handlers) == len(self.listeners[number].sockets) + len(rank._links)
+            for peer, other in enumerate(self.ranks):
+                assert rank.connected(peer) == other.connected(number)
+
     def close(self):
         for rank in self.ranks:
             rank.close()
+
+
+def count_descriptors():
+    """How many descriptors this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+@pytest.fixture(autouse=True)
+def no_descriptor_is_left():
+    """Every test here closes what it opened."""
+    before = count_descriptors()
+    yield
+    assert count_descriptors() == before
+
+
+@pytest.fixture
+def descriptors():
+    """Counts this process's open descriptors."""
+    return count_descriptors
+
+
+@pytest.fixture
+def sockets():
+    """Makes pairs of connected sockets, ``tcp`` or ``unix``, that are closed at the end of the test."""
+    made = []
+
+    def make(kind="unix"):
+        if kind == "unix":
+            pair = socket.socketpair()
+        else:
+            with socket.create_server(("127.0.0.1", 0)) as server:
+                one = socket.create_connection(server.getsockname(), timeout=20)
+                pair = (one, server.accept()[0])
+        made.extend(pair)
+        return pair
+
+    yield make
+    for sock in made:
+        sock.close()
 
 
 @pytest.fixture(params=["tcp", "unix"])

@@ -65,24 +65,93 @@ def test_a_recorded_conversation_is_of_no_use():
         Initiator(KEY, 3, 1).feed(reply)
 
 
+@pytest.mark.parametrize("key", [link_key(Secret("t" * 32), "nonce"), link_key(Secret("s" * 32), "another run")])
+def test_an_initiator_of_another_secret_or_run_is_noticed_by_the_acceptor(key):
+    """It does not care what the acceptor says, and answers as well as it can."""
+    impostor, called, accomplice = Initiator(key, 3, 1), Acceptor(KEY, 1, 4), Acceptor(key, 1, 4)
+    for acceptor in (called, accomplice):
+        acceptor.greet(impostor.hello)
+    called.reply(Verdict.ACCEPT)
+    proof = impostor.feed(accomplice.reply(Verdict.ACCEPT))
+    with pytest.raises(IntegrityError, match="did not prove the job secret"):
+        called.check(proof)
+
+
+def test_the_acceptor_s_own_proof_sent_back_is_none():
+    _, called, reply = begun()
+    with pytest.raises(IntegrityError):
+        called.check(reply[-called.need :])
+
+
+def test_a_proof_counts_for_its_own_connection_only():
+    first, one, reply = begun()
+    second, other, _ = begun()
+    assert first.hello != second.hello
+    proof = first.feed(reply)
+    with pytest.raises(IntegrityError):
+        other.check(proof)
+    one.check(proof)
+
+
+def test_every_changed_bit_of_the_proof_is_noticed():
+    caller, called, reply = begun()
+    proof = caller.feed(reply)
+    for position in range(8 * len(proof)):
+        changed = bytearray(proof)
+        changed[position // 8] ^= 1 << position % 8
+        with pytest.raises(IntegrityError):
+            called.check(bytes(changed))
+    called.check(proof)
+
+
+def test_a_greeting_that_was_changed_on_the_way_is_noticed():
+    """Another caller's rank, or other random bytes: the acceptor answers, but not to this caller."""
+    for position in (4, 12, 27):
+        caller, called = Initiator(KEY, 3, 1), Acceptor(KEY, 1, 4)
+        changed = bytearray(caller.hello)
+        changed[position] ^= 1
+        called.greet(bytes(changed))
+        with pytest.raises(IntegrityError):
+            caller.feed(called.reply(Verdict.ACCEPT))
+
+
+@pytest.mark.parametrize("verdict", Verdict)
+def test_a_verdict_that_was_changed_on_the_way_is_noticed(verdict):
+    caller, _, reply = begun(verdict)
+    other = Verdict.YIELD if verdict is Verdict.ACCEPT else Verdict.ACCEPT
+    with pytest.raises(IntegrityError):
+        caller.feed(bytes([other]) + reply[1:])
+    assert caller.verdict is None
+
+
+def test_the_key_depends_on_secret_and_run():
+    keys = {link_key(Secret(secret * 32), nonce) for secret in "st" for nonce in ("one", "two")}
+    assert len(keys) == 4
+
+
 def test_every_changed_bit_of_the_reply_is_noticed():
     caller, _, reply = begun()
-    for position in range(len(reply)):
+    for position in range(8 * len(reply)):
         changed = bytearray(reply)
-        changed[position] ^= 1
+        changed[position // 8] ^= 1 << position % 8
         with pytest.raises(IntegrityError):
             caller.feed(bytes(changed))
+    caller.feed(reply)
 
 
 @pytest.mark.parametrize(
     ("rank", "peer"),
-    [(3, 2), (1, 1), (4, 1)],  # for another rank; from itself; from no rank of the job
+    [(3, 2), (1, 1), (4, 1), (2**32 - 1, 1)],  # for another rank; from itself; from no rank of the job
 )
 def test_a_greeting_that_cannot_be_meant_is_refused(rank, peer):
     with pytest.raises(IntegrityError, match="greeting to this rank"):
         Acceptor(KEY, 1, 4).greet(Initiator(KEY, rank, peer).hello)
 
 
-def test_noise_is_no_greeting():
-    with pytest.raises(IntegrityError):
-        Acceptor(KEY, 1, 4).greet(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n\r\n"[: Acceptor(KEY, 1, 4).need].ljust(28, b"\0"))
+@pytest.mark.parametrize("noise", [b"GET / HTTP/1.1\r\nHost: x\r\n\r\n", bytes(28), b"\xff" * 28, b"FMI2"], ids=str)
+def test_noise_is_no_greeting(noise):
+    called = Acceptor(KEY, 1, 4)
+    valid = Initiator(KEY, 3, 1).hello
+    with pytest.raises(IntegrityError, match="greeting to this rank"):
+        called.greet((noise + valid[len(noise) :])[: called.need])
+    assert called.peer == -1

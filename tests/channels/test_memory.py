@@ -7,9 +7,10 @@ import threading
 import pytest
 
 from fmi_core.channels.framing import Kind
+from fmi_core.channels.matching import Receive
 from fmi_core.channels.memory import MemoryHub
 from fmi_core.control import Notice
-from fmi_core.errors import AbortedError, PeerLostError, RendezvousError
+from fmi_core.errors import AbortedError, MismatchError, PeerLostError, RendezvousError
 
 
 @pytest.fixture
@@ -31,6 +32,19 @@ def test_a_message_is_copied_to_every_peer(hub, recorder):
     assert ranks[0].connected(1)
     ranks[0].watch(0)
     ranks[0].close()
+
+
+def test_a_message_lands_where_its_receive_was_posted(hub, recorder):
+    inbox, memory = recorder(), bytearray(b"......")
+    receive = Receive(2, 0, 7, [memoryview(memory)[:1], memoryview(memory)[1:1], memoryview(memory)[1:]])
+    inbox.matcher.post(receive)
+    rank = hub.transport(1, inbox)
+    hub.transport(0, recorder()).post((1,), Kind.DATA, 2, 7, b"d", [memoryview(b"abc")])
+    assert not receive.done
+    assert rank.progress(0.0, (0,))
+    assert receive.done
+    assert memory == b"abc..."
+    assert receive.arrival.descriptor == b"d"
 
 
 def test_other_frames_have_no_payload(hub, recorder):
@@ -101,9 +115,58 @@ def test_a_fence_names_who_is_missing(hub):
 
 
 @pytest.mark.parametrize(
-    ("notice", "error"), [(Notice("lost", 2, "it broke"), PeerLostError), (Notice("abort", 2, "enough"), AbortedError)]
+    ("notice", "error"),
+    [
+        (Notice("lost", 2, "it broke"), PeerLostError),
+        (Notice("abort", 2, "enough"), AbortedError),
+        (Notice("mismatch", 2, "rank 2 is in bcast"), MismatchError),
+        (Notice("fenced", 2, "a newer attempt"), RendezvousError),
+    ],
 )
 def test_a_fence_ends_when_the_job_breaks(hub, notice, error):
     hub.control(2).report(notice)
     with pytest.raises(error):
         hub.control(1).fence("here", lambda _wait_s: None, 20)
+
+
+def test_a_notice_that_comes_while_a_fence_waits_ends_it(hub):
+    def progress(_wait_s):
+        hub.control(2).report(Notice("abort", 2, "enough", 3))
+
+    with pytest.raises(AbortedError) as caught:
+        hub.control(1).fence("here", progress, 20)
+    assert (caught.value.rank, caught.value.code) == (2, 3)
+
+
+def test_the_data_path_moves_while_a_fence_waits(recorder):
+    hub, inbox, waits = MemoryHub(2), recorder(), []
+    here, there = hub.transport(0, inbox), hub.transport(1, recorder())
+
+    def progress(wait_s):
+        waits.append(wait_s)
+        if len(waits) == 1:
+            there.post((0,), Kind.DATA, 0, 0, b"", [memoryview(b"x")])
+        here.progress(wait_s, ())
+        if inbox.matcher.unexpected():
+            hub.control(1).fence("here", progress, 20)  # the last one to come
+
+    hub.control(0).fence("here", progress, 20)
+    assert inbox.messages() == [(1, 0, b"x")]
+    assert all(0 < wait_s <= 20 for wait_s in waits)
+
+
+def test_fences_of_different_names_do_not_open_one_another(hub):
+    for rank, name in ((0, "one"), (2, "one"), (0, "other")):
+        with pytest.raises(RendezvousError):
+            hub.control(rank).fence(name, lambda _wait_s: None, 0)
+    with pytest.raises(RendezvousError) as caught:
+        hub.control(1).fence("other", lambda _wait_s: None, 0)
+    assert caught.value.missing == (2,)
+    hub.control(1).fence("one", lambda _wait_s: None, 0)
+
+
+def test_the_only_rank_passes_at_once():
+    def progress(_wait_s):
+        raise AssertionError
+
+    MemoryHub(1).control(0).fence("alone", progress, 0)
