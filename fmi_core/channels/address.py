@@ -138,8 +138,11 @@ def dial(card: Card, kind: StreamKind) -> socket.socket:
         sock = socket.socket(family, socket.SOCK_STREAM)
     tune(sock)
     try:
-        with contextlib.suppress(BlockingIOError):  # TCP: under way
-            sock.connect("\0" + card.unix if kind == "unix" else card.tcp)
+        if kind == "unix":
+            sock.connect("\0" + card.unix)
+        else:
+            with contextlib.suppress(BlockingIOError):  # under way
+                sock.connect(card.tcp)
     except OSError:
         sock.close()
         raise

@@ -3,12 +3,14 @@
 Before the first frame both ends prove that they know the job secret, in this run of the job::
 
     initiator → acceptor   "FMI1" | initiator's rank u32 | acceptor's rank u32 | 16 random bytes a
+                           | HMAC-SHA256(key, "hello" | all of the above)
     acceptor → initiator   verdict u8 | 16 random bytes b | HMAC-SHA256(key, "acceptor" | all of the above)
     initiator → acceptor   HMAC-SHA256(key, "initiator" | all of the above)
 
 The key is derived from the job secret and the run's nonce, so nothing recorded in another run, or
-in another connection, is of use. When both ends open a connection to each other at the same time,
-the one that the lower rank opened is kept: the acceptor says so by its verdict.
+in another connection, is of use: within its run a greeting can be replayed, but not carried on.
+When both ends open a connection to each other at the same time, the one that the lower rank opened
+is kept: the acceptor says so by its verdict.
 """
 
 from __future__ import annotations
@@ -57,7 +59,8 @@ class Initiator:
     def __init__(self, key: bytes, rank: int, peer: int) -> None:
         self._key = key
         self._peer = peer
-        self.hello = _HELLO.pack(_MAGIC, rank, peer, secrets.token_bytes(16))
+        greeting = _HELLO.pack(_MAGIC, rank, peer, secrets.token_bytes(16))
+        self.hello = greeting + _mac(key, b"hello", greeting)
         """What to send first."""
         self.verdict: Verdict | None = None
 
@@ -85,7 +88,7 @@ class Acceptor:
         self._rank = rank
         self._size = size
         self._transcript = b""
-        self.need = _HELLO.size
+        self.need = _HELLO.size + _PROOF_BYTES
         self.peer = -1
 
     def greet(self, hello: bytes) -> None:
@@ -94,8 +97,10 @@ class Acceptor:
         Raises:
             IntegrityError: it is not a greeting from another rank to this one.
         """
-        magic, peer, rank, _ = _HELLO.unpack(hello)
-        if magic != _MAGIC or rank != self._rank or peer == rank or peer >= self._size:
+        greeting, proof = hello[: _HELLO.size], hello[_HELLO.size :]
+        magic, peer, rank, _ = _HELLO.unpack(greeting)
+        known = hmac.compare_digest(proof, _mac(self._key, b"hello", greeting))
+        if not known or magic != _MAGIC or rank != self._rank or peer == rank or peer >= self._size:
             raise IntegrityError("a connection does not open with a greeting to this rank")
         self.peer = peer
         self._transcript = hello
@@ -104,7 +109,7 @@ class Acceptor:
         """The answer to the greeting."""
         self._transcript += bytes([verdict]) + secrets.token_bytes(16)
         self.need = _PROOF_BYTES
-        return self._transcript[_HELLO.size :] + _mac(self._key, b"acceptor", self._transcript)
+        return self._transcript[_HELLO.size + _PROOF_BYTES :] + _mac(self._key, b"acceptor", self._transcript)
 
     def check(self, proof: bytes) -> None:
         """Check the initiator's proof.

@@ -29,6 +29,7 @@ class _Mailbox:
         self.frames: deque[tuple[int, Header, bytes, bytes]] = deque()
         self.notices: deque[Notice] = deque()
         self.arrived = threading.Condition()
+        self.woken = False  # a fence has opened
 
 
 class MemoryHub:
@@ -95,7 +96,8 @@ class MemoryTransport:
             if wait_s <= 0:
                 return False
             with box.arrived:
-                box.arrived.wait_for(lambda: box.frames or box.notices, wait_s)
+                box.arrived.wait_for(lambda: box.frames or box.notices or box.woken, wait_s)
+                box.woken = False
         moved = False
         while box.frames:
             source, header, descriptor, payload = box.frames.popleft()
@@ -170,6 +172,7 @@ class MemoryControl:
     def _wake_all(self) -> None:
         for box in self._hub.boxes:
             with box.arrived:
+                box.woken = True
                 box.arrived.notify()
 
     def leave(self) -> None:

@@ -24,6 +24,7 @@ import functools
 import os
 import select
 import socket
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 from fmi_core.channels.address import Card, Listener, StreamKind, dial, tune
@@ -37,6 +38,7 @@ from fmi_core.payload import View
 __all__ = ["StreamTransport"]
 
 _SPINS = 40  # reads of the hot links, each with a yield of the core, before the kernel is asked to wait
+_REDIAL_S = 0.25  # how often a peer is dialled again to which frames wait, but no connection is on its way
 _READ = select.POLLIN
 _BOTH = select.POLLIN | select.POLLOUT
 
@@ -61,7 +63,10 @@ class _Opening:
         except BlockingIOError:
             return None
         if not data:
-            raise ConnectionResetError("closed in the handshake")
+            raise ConnectionResetError(
+                "it closed the connection in the handshake: it does not know this job's secret, is of another run, "
+                "or has ended"
+            )
         self.got += data
         if len(self.got) < self.side.need:
             return None
@@ -103,6 +108,7 @@ class StreamTransport:
         self._accepting: dict[int, _Opening] = {}
         self._waiting: dict[int, list[Outgoing]] = {}
         self._gone: set[int] = set()
+        self._redial_at = 0.0
         self._unsent: set[Link] = set()
         self._held: set[Link] = set()
         self._poll = select.poll()
@@ -142,6 +148,8 @@ class StreamTransport:
         """Move what can move; see :class:`~fmi_core.channels.transport.Transport`."""
         for held in tuple(self._held):
             self._release(held)
+        if self._waiting:
+            self._redial()
         links = [link for peer in hot if (link := self._links.get(peer)) is not None and link not in self._held]
         for spin in range(_SPINS if wait_s > 0 and links else 1):
             if spin:
@@ -178,6 +186,7 @@ class StreamTransport:
         self._callers.clear()
         self._accepting.clear()
         self._held.clear()
+        self._waiting.clear()
 
     # --- open links -------------------------------------------------------------------------------
 
@@ -217,7 +226,11 @@ class StreamTransport:
 
     def _set_events(self, link: Link) -> None:
         events = (0 if link in self._held else select.POLLIN) | (select.POLLOUT if link in self._unsent else 0)
-        self._poll.modify(link.sock, events)
+        if events:
+            self._poll.register(link.sock, events)
+        else:  # not with no events: an end would be reported again and again
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(link.sock)
 
     def _try(self, link: Link, action: Callable[[], bool | None]) -> bool:
         """Do ``action`` on ``link``; if the link turns out to be dead, take leave of it."""
@@ -253,9 +266,21 @@ class StreamTransport:
 
     # --- opening links ----------------------------------------------------------------------------
 
+    def _redial(self) -> None:
+        """Dial those whose queue of callers was full, and those that said they would dial and have not yet."""
+        now = time.monotonic()
+        if now < self._redial_at:
+            return
+        self._redial_at = now + _REDIAL_S
+        for peer in tuple(self._waiting):
+            if peer not in self._opening and peer not in self._accepting:
+                self._dial(peer)
+
     def _dial(self, peer: int) -> None:
         try:
             sock = dial(self._cards[peer], self._kind)
+        except BlockingIOError:  # Unix: its queue of callers is full; _redial tries again
+            return
         except OSError as error:
             self._lost(peer, f"its address does not answer: {error.strerror}")
             return
@@ -297,7 +322,7 @@ class StreamTransport:
     def _accept(self, listening: socket.socket) -> bool:
         try:
             sock, _ = listening.accept()
-        except BlockingIOError:
+        except OSError:  # nobody, somebody who has gone again, or no descriptor is left
             return False
         tune(sock)
         caller = _Opening(sock, Acceptor(self._key, self._rank, len(self._cards)))
@@ -363,4 +388,5 @@ class StreamTransport:
 
     def _unregister(self, sock: socket.socket) -> None:
         if self._handlers.pop(sock.fileno(), None) is not None:
-            self._poll.unregister(sock)
+            with contextlib.suppress(KeyError):  # it is held
+                self._poll.unregister(sock)

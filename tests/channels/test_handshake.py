@@ -40,7 +40,10 @@ def test_the_acceptor_may_yield():
     [link_key(Secret("t" * 32), "nonce"), link_key(Secret("s" * 32), "another run")],
 )
 def test_another_secret_or_another_run_is_noticed_by_the_initiator(key):
-    caller, _, reply = begun(other=key)
+    """Whoever answers there says what it can: the greeting cannot have told it who calls."""
+    caller, impostor = Initiator(KEY, 3, 1), Acceptor(key, 1, 4)
+    impostor.greet(Initiator(key, 3, 1).hello)
+    reply = impostor.reply(Verdict.ACCEPT)
     with pytest.raises(IntegrityError, match="rank 1's address does not know this job's secret"):
         caller.feed(reply)
     assert caller.verdict is None
@@ -67,14 +70,21 @@ def test_a_recorded_conversation_is_of_no_use():
 
 @pytest.mark.parametrize("key", [link_key(Secret("t" * 32), "nonce"), link_key(Secret("s" * 32), "another run")])
 def test_an_initiator_of_another_secret_or_run_is_noticed_by_the_acceptor(key):
-    """It does not care what the acceptor says, and answers as well as it can."""
-    impostor, called, accomplice = Initiator(key, 3, 1), Acceptor(KEY, 1, 4), Acceptor(key, 1, 4)
-    for acceptor in (called, accomplice):
-        acceptor.greet(impostor.hello)
+    """At its first word: a stranger must not even seem to be a rank that is on its way."""
+    called = Acceptor(KEY, 1, 4)
+    with pytest.raises(IntegrityError, match="greeting to this rank"):
+        called.greet(Initiator(key, 3, 1).hello)
+    assert called.peer == -1
+
+
+def test_a_greeting_that_is_replayed_cannot_be_carried_on():
+    recorded, called, accomplice = Initiator(KEY, 3, 1).hello, Acceptor(KEY, 1, 4), Acceptor(b"x" * 32, 1, 4)
+    called.greet(recorded)
     called.reply(Verdict.ACCEPT)
-    proof = impostor.feed(accomplice.reply(Verdict.ACCEPT))
+    impostor = Initiator(b"x" * 32, 3, 1)
+    accomplice.greet(impostor.hello)
     with pytest.raises(IntegrityError, match="did not prove the job secret"):
-        called.check(proof)
+        called.check(impostor.feed(accomplice.reply(Verdict.ACCEPT)))
 
 
 def test_the_acceptor_s_own_proof_sent_back_is_none():
@@ -105,14 +115,12 @@ def test_every_changed_bit_of_the_proof_is_noticed():
 
 
 def test_a_greeting_that_was_changed_on_the_way_is_noticed():
-    """Another caller's rank, or other random bytes: the acceptor answers, but not to this caller."""
-    for position in (4, 12, 27):
-        caller, called = Initiator(KEY, 3, 1), Acceptor(KEY, 1, 4)
-        changed = bytearray(caller.hello)
+    hello = Initiator(KEY, 3, 1).hello
+    for position in range(len(hello)):
+        changed = bytearray(hello)
         changed[position] ^= 1
-        called.greet(bytes(changed))
-        with pytest.raises(IntegrityError):
-            caller.feed(called.reply(Verdict.ACCEPT))
+        with pytest.raises(IntegrityError, match="greeting to this rank"):
+            Acceptor(KEY, 1, 4).greet(bytes(changed))
 
 
 @pytest.mark.parametrize("verdict", Verdict)

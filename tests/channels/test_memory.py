@@ -170,3 +170,19 @@ def test_the_only_rank_passes_at_once():
         raise AssertionError
 
     MemoryHub(1).control(0).fence("alone", progress, 0)
+
+
+def test_the_last_rank_at_a_fence_wakes_the_others(recorder):
+    hub = MemoryHub(2)
+    here, waits = hub.transport(0, recorder()), threading.Event()
+
+    def progress(_wait_s):
+        waits.set()
+        here.progress(40.0, ())
+
+    thread = threading.Thread(target=lambda: hub.control(0).fence("here", progress, 60))
+    thread.start()
+    assert waits.wait(20)
+    hub.control(1).fence("here", lambda _wait_s: None, 20)
+    thread.join(20)
+    assert not thread.is_alive()
