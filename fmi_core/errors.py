@@ -54,6 +54,17 @@ def _rebuild(cls: type[FmiError], message: str | int, state: dict[str, Any]) -> 
     return error
 
 
+def _portable(value: Any) -> Any:
+    """``value`` if it can be pickled, else what it looks like: an error must reach another process anyhow."""
+    import pickle
+
+    try:
+        pickle.dumps(value)
+    except (TypeError, ValueError, AttributeError, RecursionError, pickle.PicklingError):
+        return repr(value)
+    return value
+
+
 class FmiError(RuntimeError):
     """The root of the tree; catch it to catch everything that fmi-core raises on purpose.
 
@@ -102,7 +113,7 @@ class FmiError(RuntimeError):
 
     def __reduce__(self) -> tuple[Any, ...]:
         what = self.args[0] if self.args and type(self.args[0]) is int else str(self)
-        return _rebuild, (type(self), what, dict(self.__dict__))
+        return _rebuild, (type(self), what, {name: _portable(value) for name, value in self.__dict__.items()})
 
 
 class ConfigError(FmiError, ValueError):

@@ -108,12 +108,12 @@ class Op:
         """``out[...] = a ⊕ b`` on 1-D arrays of one dtype and length; ``out`` may be ``a`` or ``b``.
 
         Raises:
-            ArgumentError: the function's result does not fit ``out``.
+            ArgumentError: the function's result does not fit ``out``, or a ufunc cannot fold the dtype.
         """
         if self._takes_out is None:
             self._takes_out = _takes_out(self._function)
         if self._takes_out:
-            self._function(a, b, out=out)
+            self._fold_out(a, b, out)
             return
         import numpy as np
 
@@ -126,6 +126,19 @@ class Op:
                 value=self.name,
             )
         out[...] = result
+
+    def _fold_out(self, a: np.ndarray[Any, Any], b: np.ndarray[Any, Any], out: np.ndarray[Any, Any]) -> None:
+        try:
+            self._function(a, b, out=out)
+        except TypeError as error:
+            if not _is_ufunc(self._function):  # the program's own error
+                raise
+            raise ArgumentError(
+                f"operator {self.name} cannot fold {out.dtype} ({error}); "
+                "expected arrays of a dtype that it maps to itself",
+                argument="op",
+                value=self.name,
+            ) from None
 
     def __repr__(self) -> str:
         return f"fmi.Op({self.name}, commutative={self.commutative})"

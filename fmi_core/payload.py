@@ -94,6 +94,13 @@ def _from_protocol(buffer: object, name: str) -> Array:
 
     try:
         view = memoryview(buffer)  # type: ignore[arg-type]  # this is the check
+    except ValueError as error:
+        raise ArgumentError(
+            f"{name} is {type(buffer).__name__} whose memory is gone ({error}); "
+            "expected one that is not released or closed",
+            argument=name,
+            value=type(buffer).__name__,
+        ) from None
     except TypeError:
         if hasattr(buffer, "__array_interface__"):
             return np.asarray(buffer)

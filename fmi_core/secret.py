@@ -42,7 +42,7 @@ class Secret:
 
     def derive(self, purpose: str) -> bytes:
         """A 32-byte key for one purpose: HMAC-SHA256 of ``purpose`` under the secret (RFC 2104)."""
-        return hmac.digest(self._text.encode(), b"fmi-core/" + purpose.encode(), sha256)
+        return hmac.digest(self._text.encode(errors="surrogateescape"), b"fmi-core/" + purpose.encode(), sha256)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Secret) and hmac.compare_digest(self._text.encode(), other._text.encode())

@@ -61,6 +61,12 @@ class Settings:
                 name="FMI_RANK",
                 value=self.rank,
             )
+        for name, value, least in (
+            ("FMI_ATTEMPT", self.attempt, 0),
+            ("FMI_UNEXPECTED_LIMIT", self.unexpected_limit_bytes, 1),
+        ):
+            if value < least:
+                raise ConfigError(f"{name} is {value}; expected {least} or more", name=name, value=value)
         if self.hint not in HINTS:
             raise ConfigError(
                 f"FMI_HINT is {self.hint!r}; expected one of {', '.join(HINTS)}",

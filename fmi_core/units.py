@@ -56,18 +56,17 @@ def format_bytes(count: int) -> str:
     """``count`` bytes for people: ``17 B``, ``64.0 KiB``, ``1.5 GiB``."""
     if count < 1024:
         return f"{count} B"
-    value = float(count)
-    for unit in ("KiB", "MiB", "GiB"):
-        value /= 1024
-        if value < 1024 or unit == "GiB":
-            break
+    value, unit = count / 1024, "KiB"
+    for larger in ("MiB", "GiB"):
+        if round(value, 1) >= 1024:
+            value, unit = value / 1024, larger
     return f"{value:.1f} {unit}"
 
 
 def format_seconds(value_s: float) -> str:
     """``value_s`` seconds for people: ``12 µs``, ``3.4 ms``, ``5.6 s``."""
-    if value_s < 1e-3:
+    if round(value_s, 6) < 1e-3:
         return f"{value_s * 1e6:.0f} µs"
-    if value_s < 1:
+    if round(value_s, 4) < 1:
         return f"{value_s * 1e3:.1f} ms"
     return f"{value_s:.1f} s"

@@ -92,3 +92,10 @@ def test_notes_survive_and_what_was_passed_in_is_not_shared():
     assert errors.MismatchError("m").calls == {}
     error.add_note("on rank 3")
     assert pickle.loads(pickle.dumps(error)).__notes__ == ["on rank 3"]
+
+
+def test_a_value_that_cannot_be_pickled_travels_as_text():
+    endless = (number for number in ())
+    again = pickle.loads(pickle.dumps(errors.ArgumentError("m", argument="buf", value=endless)))
+    assert again.argument == "buf"
+    assert again.value == repr(endless)

@@ -263,3 +263,15 @@ def test_an_operator_of_a_function_that_pickles_pickles():
     op = pickle.loads(pickle.dumps(Op(operator.sub, commutative=True, elementwise=True, name="minus")))
     assert (op(5, 3), op.commutative, op.elementwise, op.name) == (2, True, True, "minus")
     assert fold(pickle.loads(pickle.dumps(Op(np.subtract))), np.array([5]), np.array([3])) == [2]
+
+
+def test_a_ufunc_that_cannot_fold_a_dtype_is_refused_but_a_functions_own_error_passes():
+    whole = np.array([1, 2])
+    with pytest.raises(ArgumentError, match="operator divide cannot fold int64"):
+        as_op(np.true_divide).fold(whole, whole, whole.copy())
+
+    def wrong(a, b, out):
+        raise TypeError("mine")
+
+    with pytest.raises(TypeError, match="mine"):
+        as_op(wrong).fold(whole, whole, whole.copy())

@@ -320,3 +320,10 @@ def test_fresh_memory_is_aligned_for_every_dtype(nbytes):
 @pytest.mark.parametrize(("device", "want"), [((1, 3), (1, 3)), ((3, 2), (1, 0)), ((13, 0), (1, 0))])
 def test_memory_that_the_processor_reaches_is_the_processors_to_numpy(device, want):
     assert _Capsule(None, device).__dlpack_device__() == want
+
+
+def test_memory_that_is_gone_is_said():
+    view = memoryview(bytearray(b"abc"))
+    view.release()
+    with pytest.raises(ArgumentError, match="buf is memoryview whose memory is gone"):
+        as_array(view, name="buf")

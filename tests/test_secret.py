@@ -80,3 +80,7 @@ def test_it_is_in_no_format_and_in_no_traceback():
 def test_sixteen_characters_are_enough():
     assert Secret("x" * 16).reveal() == "x" * 16
     assert len(Secret.generate().reveal()) >= 40
+
+
+def test_a_secret_of_bytes_that_are_no_text_has_keys_too():
+    assert len(Secret("\udcff" * 20).derive("a")) == 32

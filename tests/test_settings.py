@@ -69,6 +69,8 @@ def test_the_table_in_the_docstring_lists_every_variable_with_its_default():
         ),
         ({"FMI_SECRET": None}, "FMI_SECRET", "FMI_SECRET is not set"),
         ({"FMI_SECRET": "short"}, "FMI_SECRET", "has 5 characters"),
+        ({"FMI_ATTEMPT": "-1"}, "FMI_ATTEMPT", "FMI_ATTEMPT is -1; expected 0 or more"),
+        ({"FMI_UNEXPECTED_LIMIT": "0"}, "FMI_UNEXPECTED_LIMIT", "FMI_UNEXPECTED_LIMIT is 0; expected 1 or more"),
         ({"FMI_ATTEMPT": ""}, "FMI_ATTEMPT", "FMI_ATTEMPT is ''"),
         ({"FMI_TIMEOUT": "soon"}, "FMI_TIMEOUT", "FMI_TIMEOUT is 'soon'; expected a duration"),
         ({"FMI_JOIN_TIMEOUT": "0"}, "FMI_JOIN_TIMEOUT", "expected more than zero"),

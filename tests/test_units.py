@@ -86,3 +86,10 @@ def test_any_text_is_a_number_or_an_error_of_ours(text):
 @given(st.integers(1, 1023), st.sampled_from(["KiB", "MiB", "GiB"]))
 def test_whole_sizes_for_people_are_read_back(count, unit):
     assert parse_size_bytes(format_bytes(parse_size_bytes(f"{count}{unit}"))) == parse_size_bytes(f"{count}{unit}")
+
+
+def test_rounding_never_shows_a_thousand_of_the_smaller_unit():
+    assert format_bytes(2**20 - 1) == "1.0 MiB"
+    assert format_bytes(2**30 - 1) == "1.0 GiB"
+    assert format_seconds(0.99999) == "1.0 s"
+    assert format_seconds(0.0009999) == "1.0 ms"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 __all__ = ["Entry", "Ledger", "render"]
@@ -59,8 +60,8 @@ class Ledger:
         return render(self.entries)
 
 
-def render(entries: list[Entry]) -> str:
-    """``entries`` as a text table for people."""
+def render(entries: Iterable[Entry], *, bytes_title: str = "bytes sent", time_title: str = "time") -> str:
+    """``entries`` as a text table for people; the titles say whose bytes and time they are."""
     from tabulate import tabulate
 
     from fmi_core.units import format_bytes, format_seconds
@@ -71,7 +72,7 @@ def render(entries: list[Entry]) -> str:
     ]
     return tabulate(
         rows,
-        headers=("operation", "channel", "algorithm", "calls", "bytes sent", "time"),
+        headers=("operation", "channel", "algorithm", "calls", bytes_title, time_title),
         colalign=("left", "left", "left", "right", "right", "right"),
         disable_numparse=True,
     )

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, TypedDict
 
 from fmi_core.errors import IntegrityError
-from fmi_core.units import format_bytes, format_seconds
 
 __all__ = ["PREFIX", "Row", "merge", "parse", "table"]
 
@@ -77,24 +76,9 @@ def merge(ledgers: Mapping[int, Iterable[Row]]) -> list[Row]:
 
 def table(rows: Iterable[Row]) -> str:
     """``rows`` as a table for people, without a newline at its end."""
-    from tabulate import tabulate
+    from fmi_core.communicator.ledger import Entry, render  # with all of the communicator: only where it is shown
 
-    cells = [
-        [
-            row["operation"],
-            row["channel"],
-            row["algorithm"],
-            str(row["calls"]),
-            format_bytes(row["bytes"]),
-            format_seconds(row["seconds"]),
-        ]
-        for row in rows
-    ]
-    if not cells:
+    entries = [Entry(**row) for row in rows]
+    if not entries:
         return "no operations"
-    return tabulate(
-        cells,
-        headers=["operation", "channel", "algorithm", "calls", "bytes (all ranks)", "time (slowest rank)"],
-        colalign=("left", "left", "left", "right", "right", "right"),
-        disable_numparse=True,
-    )
+    return render(entries, bytes_title="bytes (all ranks)", time_title="time (slowest rank)")
