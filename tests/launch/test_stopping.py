@@ -30,6 +30,15 @@ def nursery(fmi, *options):
     return job
 
 
+@pytest.fixture
+def hangup_heard():
+    """SIGHUP as it is by default: tests that run under nohup ignore it, and so would the launcher, as it should."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.usefixtures("hangup_heard")
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 def test_a_launcher_that_is_told_to_stop_stops_everything(fmi, number, code):
     job = nursery(fmi)
